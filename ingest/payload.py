@@ -1,0 +1,88 @@
+"""The one place that reads and writes the bytes of an event.
+
+What is stored is what was signed. Postgres' `jsonb` refuses some of what JSON allows (a NUL, a lone
+surrogate, an infinite number); for those payloads, and only those, a cleaned form is kept beside the
+original, and everything that reads an event reads that form.
+"""
+
+import json
+from math import isfinite
+from typing import Any, NoReturn
+
+import orjson
+
+NUL = b"\\u0000"
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+class NotJson(ValueError):
+    """The body is no JSON object: check that the sender posts Stripe's bytes unchanged."""
+
+
+def parse(raw: bytes) -> dict[str, Any]:
+    """The JSON object in `raw`, strictly, and cleaned of what `jsonb` and `text` cannot hold.
+
+    Raises NotJson for NaN, bad UTF-8, a value that is no object, and nesting past reason.
+    """
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        value = _parse_what_jsonb_refuses(raw)
+    if not isinstance(value, dict):
+        raise NotJson(f"the body is a JSON {type(value).__name__}, not an object")
+    return _cleaned(value) if NUL in raw else value
+
+
+def jsonb_form(raw: bytes) -> str | None:
+    """The cleaned form of a payload that `jsonb` refuses, None where it takes the payload as it is."""
+    if NUL not in raw:
+        try:
+            orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            pass
+        else:
+            return None
+    return dump(parse(raw))
+
+
+def dump(value: object) -> str:
+    """`value` as compact JSON that `jsonb` takes."""
+    return orjson.dumps(value).decode()
+
+
+def _parse_what_jsonb_refuses(raw: bytes) -> Any:
+    # orjson is strict beyond the grammar: it also refuses lone surrogates and numbers past a double.
+    # These are JSON all the same, and Stripe signs whatever a merchant stored.
+    try:
+        return _cleaned(json.loads(raw.decode(), parse_constant=_refuse_constant))
+    except NotJson:
+        raise
+    except UnicodeDecodeError as error:
+        raise NotJson(f"the body is not UTF-8 (byte {error.start})") from error
+    except RecursionError as error:
+        raise NotJson("the body is nested too deeply") from error
+    except json.JSONDecodeError as error:
+        raise NotJson(f"the body is not JSON: {error.msg} at character {error.pos}") from error
+    except ValueError as error:  # an integer of thousands of digits
+        raise NotJson(f"the body is not JSON: {error}") from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise NotJson(f"the body holds {name}, which is no JSON value")
+
+
+def _cleaned(value: Any) -> Any:
+    match value:
+        case str():
+            whole = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+            return whole.replace("\0", REPLACEMENT)
+        case dict():
+            return {_cleaned(key): _cleaned(item) for key, item in value.items()}
+        case list():
+            return [_cleaned(item) for item in value]
+        case float() if not isfinite(value):
+            return None
+        case int() if abs(value) >= 2**63:
+            return str(value)
+        case _:
+            return value

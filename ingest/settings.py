@@ -1,0 +1,99 @@
+"""The configuration: environment variables, read once, checked, and named in every error."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from ingest.event import DEFAULT_ACCOUNT
+
+DEFAULT_SOURCE = "default"
+PLAN_TYPES = ("basic", "pro", "enterprise")
+BILLING_CYCLES = {"MONTHLY": "month", "YEARLY": "year"}
+
+_SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_PRICE = re.compile(r"STRIPE_PRICE_(BASIC|PRO|ENTERPRISE)_(MONTHLY|YEARLY)")
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Bytes = Annotated[int, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class InvalidSettings(Exception):
+    """The environment does not describe a hooklog: the message names each variable and the remedy."""
+
+
+class Settings(BaseModel):
+    """Each field is the environment variable of the same name in capitals."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    hooklog_home: Path = Path(".hooklog")
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    redis_url: str | None = None
+    redis_port: Port = 0
+    rq_redis_url: str | None = None
+    database_url: str | None = None
+    database_port: Port = 0
+    allow_undurable: bool = False
+    wait_replicas: int = Field(0, ge=0)
+
+    webhook_tolerance_seconds: int = Field(300, gt=0)
+    webhook_timeout_seconds: Seconds = 5.0
+    webhook_retry_attempts: int = Field(3, ge=1)
+
+    log_prefix: str = Field("hooklog", pattern=r"^[A-Za-z0-9_.-]+$")
+    log_partitions: int = Field(4, ge=1, le=256)
+    log_max_bytes: Bytes | None = None
+    dedupe_max_bytes: Bytes | None = None
+    trim_margin: float = Field(300.0, ge=0)
+
+    drain_workers: int = Field(1, ge=1, le=64)
+    drain_batch: int = Field(1000, ge=1, le=10_000)
+    sweep_interval_seconds: Seconds = 1.0
+    shutdown_grace_seconds: Seconds = 10.0
+
+    webhook_secrets: Mapping[str, tuple[SecretStr, ...]] = Field(default_factory=dict)
+    accounts: Mapping[str, str] = Field(default_factory=dict)
+    prices: Mapping[str, tuple[str, str]] = Field(default_factory=dict)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Read the environment (an empty variable counts as unset); raises InvalidSettings."""
+        given = {name: value for name, value in (environment or os.environ).items() if value.strip()}
+        values: dict[str, Any] = {
+            name: given[name.upper()] for name in cls.model_fields if name.upper() in given
+        }
+        values["webhook_secrets"] = {
+            source: tuple(SecretStr(secret.strip()) for secret in secrets.split(",") if secret.strip())
+            for source, secrets in _by_source(given, "STRIPE_WEBHOOK_SECRET").items()
+        }
+        values["accounts"] = _by_source(given, "STRIPE_ACCOUNT")
+        values["prices"] = {
+            price: (found[1].lower(), BILLING_CYCLES[found[2]])
+            for name, price in given.items()
+            if (found := _PRICE.fullmatch(name))
+        }
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            lines = (f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+            raise InvalidSettings("\n".join(lines)) from None
+
+    def account_of(self, source: str) -> str:
+        """The Stripe account that a source's deliveries belong to."""
+        return self.accounts.get(source, self.accounts.get(DEFAULT_SOURCE, DEFAULT_ACCOUNT))
+
+
+def _by_source(given: Mapping[str, str], variable: str) -> dict[str, str]:
+    """`variable` and `variable_<SOURCE>`, by source: /webhooks/my-shop reads …_MY_SHOP."""
+    found = {DEFAULT_SOURCE: given[variable]} if variable in given else {}
+    for name, value in given.items():
+        source = name.removeprefix(f"{variable}_").lower()
+        if name.startswith(f"{variable}_") and _SOURCE.fullmatch(source):
+            found[source] = value
+    return found

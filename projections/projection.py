@@ -1,0 +1,48 @@
+"""What a read model states: which objects it reads, its pure fold, and its table."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ingest.event import Event
+
+Row = Mapping[str, Any]
+
+
+class Plan(NamedTuple):
+    """What a price stands for: `plan_type` basic, pro or enterprise; `billing_cycle` month or year."""
+
+    plan_type: str
+    billing_cycle: str
+
+
+Plans = Mapping[str, Plan]
+"""The configured plans, by price id: an input like the events, so changing it asks for a rebuild."""
+
+
+@dataclass(frozen=True)
+class Projection:
+    """A read model.
+
+    `reads` names Stripe's object types. `fold` is pure: no I/O, no clock. It receives the object's newest
+    event, or with `history=True` all of the object's events in causal order, and yields the *complete* set
+    of rows that the object owns; applying replaces that set. `owner` is the column that holds the owning
+    object's id; `key` the columns that tell its rows apart (empty where there is at most one). With
+    `configured=True` the fold also receives the configured `Plans`.
+
+    The columns `account`, `livemode`, `source`, `updated_at` and `stale` are filled by whoever applies the
+    rows. A fold that raises makes a dead letter of its object, and nothing else waits for it.
+    """
+
+    table: str
+    reads: tuple[str, ...]
+    fold: Callable[..., Iterable[Row]]
+    owner: str = "id"
+    key: tuple[str, ...] = ()
+    history: bool = False
+    configured: bool = False
+
+    def rows(self, events: Sequence[Event], plans: Plans) -> list[Row]:
+        """What the object owns after `events`, which are its own, in causal order, the newest last."""
+        subject: Any = events if self.history else events[-1]
+        return list(self.fold(subject, plans) if self.configured else self.fold(subject))
