@@ -64,7 +64,8 @@ class Settings(BaseModel):
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
         """Read the environment (an empty variable counts as unset); raises InvalidSettings."""
-        given = {name: value for name, value in (environment or os.environ).items() if value.strip()}
+        environment = os.environ if environment is None else environment
+        given = {name: value for name, value in environment.items() if value.strip()}
         values: dict[str, Any] = {
             name: given[name.upper()] for name in cls.model_fields if name.upper() in given
         }
