@@ -1,0 +1,230 @@
+"""Appending for many concurrent requests at once: one script call a partition, one round trip a batch."""
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from typing import Any, Literal
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
+
+from ingest.append_script import APPEND
+from ingest.durability import ServerFacts, Undurable, bounds, refuse_undurable
+from ingest.event import Event
+from ingest.event_log import Bounds, Keys, append_arguments
+from ingest.partition import partition_of
+from ingest.settings import Settings
+from ingest.wake import Waker
+
+Outcome = Literal["stored", "duplicate"]
+
+BATCH_EVENTS = 256
+BATCH_BYTES = 1 << 20
+"""A batch holds the server while it is appended: 256 events of 3 KB for about 6 ms."""
+
+WAITING_BYTES = 64 << 20
+"""What may wait for a log that does not answer; past it the sender is sent away at once."""
+
+log = structlog.get_logger()
+
+
+class AppendRefused(Exception):
+    """The event is not durable: answer 503, and the sender retries."""
+
+
+class LogFull(AppendRefused):
+    """The log holds as much as it may: it takes events again when the drain has caught up."""
+
+
+class LogUnavailable(AppendRefused):
+    """Redis does not answer, or not in time."""
+
+
+class LogMisconfigured(AppendRefused):
+    """Redis answers, and must not be used like this: the message says what to change."""
+
+
+class _Waiting:
+    __slots__ = ("event", "force", "outcome", "partition")
+
+    def __init__(self, event: Event, partition: int, force: bool) -> None:
+        self.event, self.partition, self.force = event, partition, force
+        self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+
+
+class Appender:
+    """The log's one writer in this process.
+
+    `append` returns when the event is durable as Redis was checked to be: the append-only file is fsynced
+    (WAITAOF, where the server has it), and `WAIT_REPLICAS` replicas have it.
+    """
+
+    def __init__(self, redis: "Redis", settings: Settings, waker: Waker) -> None:
+        self._redis = redis
+        self._settings = settings
+        self._waker = waker
+        self._keys = Keys(settings.log_prefix)
+        self._queue: deque[_Waiting] = deque()
+        self._waiting_bytes = 0
+        self._pending = asyncio.Event()
+        self._flusher: asyncio.Task[None] | None = None
+        self._bounds: Bounds | None = None
+        self._awaits_aof = False
+        self._script = ""
+
+    async def start(self) -> None:
+        """Begin to flush. Redis need not be there yet."""
+        self._flusher = asyncio.create_task(self._flush_for_ever())
+
+    async def stop(self) -> None:
+        """Stop flushing; who still waits is refused."""
+        if self._flusher:
+            self._flusher.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._flusher
+        self._refuse(self._queue, LogUnavailable("the service is stopping"))
+        await self._redis.aclose()
+
+    async def append(self, event: Event, *, force: bool = False) -> Outcome:
+        """Append once; returns when durable. `force` passes the dedupe by. Raises AppendRefused's kinds."""
+        if self._waiting_bytes > WAITING_BYTES:
+            raise LogUnavailable("too many events wait for Redis already")
+        waiting = _Waiting(event, partition_of(event, self._settings.log_partitions), force)
+        self._queue.append(waiting)
+        self._waiting_bytes += len(event.raw)
+        self._pending.set()
+        return await waiting.outcome
+
+    async def check(self) -> None:
+        """Return if an append could succeed now; raises AppendRefused's kinds."""
+        try:
+            await self._prepare()
+            for partition in range(self._settings.log_partitions):
+                await self._refuse_if_full(partition)
+        except RedisError as error:
+            self._bounds = None
+            raise LogUnavailable(_said(error)) from error
+
+    async def _refuse_if_full(self, partition: int) -> None:
+        assert self._bounds
+        book: Any = await self._redis.hmget(self._keys.book(partition), ["appended", "trimmed"])
+        held = int(book[0] or 0) - int(book[1] or 0)
+        if held >= self._bounds.log_max_bytes // self._settings.log_partitions:
+            raise LogFull(f"partition {partition} of the log is full ({held} bytes)")
+
+    async def _flush_for_ever(self) -> None:
+        while True:
+            await self._pending.wait()
+            batch = self._take()
+            if not batch:
+                self._pending.clear()
+                continue
+            try:
+                await self._flush(batch)
+            except AppendRefused as refusal:
+                self._refuse(batch, refusal)
+            except OutOfMemoryError:
+                self._refuse(batch, LogFull("Redis is at its maxmemory"))
+            except RedisError as error:
+                self._bounds = None  # whatever comes back may be another server: check it again
+                self._refuse(batch, LogUnavailable(_said(error)))
+
+    def _take(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        size = 0
+        while self._queue and len(batch) < BATCH_EVENTS and size < BATCH_BYTES:
+            waiting = self._queue.popleft()
+            self._waiting_bytes -= len(waiting.event.raw)
+            if not waiting.outcome.done():  # else its request gave up
+                batch.append(waiting)
+                size += len(waiting.event.raw)
+        return batch
+
+    async def _flush(self, batch: list[_Waiting]) -> None:
+        bounds_ = await self._prepare()
+        groups: dict[tuple[int, bool], list[_Waiting]] = {}
+        for waiting in batch:
+            groups.setdefault((waiting.partition, waiting.force), []).append(waiting)
+        try:
+            answers = await self._send(groups, bounds_)
+        except NoScriptError:  # a restarted server has forgotten it
+            self._script = await self._redis.script_load(APPEND)
+            answers = await self._send(groups, bounds_)
+        stored = set()
+        for (partition, _), group, outcomes in zip(groups, groups.values(), answers, strict=False):
+            for waiting, outcome in zip(group, outcomes, strict=True):
+                if outcome == b"full":
+                    _settle(waiting, LogFull(f"partition {partition} of the log is full"))
+                elif outcome == b"duplicate":
+                    _settle(waiting, "duplicate")
+                else:
+                    stored.add(partition)
+                    _settle(waiting, "stored")
+        if stored:
+            self._waker.wake(stored)
+
+    async def _send(self, groups: dict[tuple[int, bool], list[_Waiting]], bounds_: Bounds) -> list[Any]:
+        partitions = self._settings.log_partitions
+        pipeline = self._redis.pipeline(transaction=False)
+        for (partition, force), group in groups.items():
+            keys = self._keys.append(partition)
+            events = (waiting.event for waiting in group)
+            pipeline.evalsha(
+                self._script, len(keys), *keys, *append_arguments(events, bounds_, partitions, force=force)
+            )
+        timeout = int(self._settings.webhook_timeout_seconds * 1000)
+        replicas = self._settings.wait_replicas
+        if self._awaits_aof:
+            pipeline.execute_command("WAITAOF", 1, 0, timeout)
+        if replicas:
+            pipeline.execute_command("WAIT", replicas, timeout)
+        answers = list(await pipeline.execute())
+        if replicas and (reached := answers.pop()) < replicas:
+            raise LogUnavailable(f"{reached} of {replicas} replicas have the events")
+        if self._awaits_aof and not answers.pop()[0]:
+            raise LogUnavailable("the append-only file was not synced in time")
+        return answers
+
+    async def _prepare(self) -> Bounds:
+        """Once a connection: what the server promises, its bounds, and the number of partitions."""
+        if self._bounds is None:
+            facts = await ServerFacts.ask(self._redis)
+            if not self._settings.allow_undurable:
+                try:
+                    refuse_undurable(facts)
+                except Undurable as error:
+                    raise LogMisconfigured(str(error)) from error
+            await self._agree_on_partitions()
+            self._script = await self._redis.script_load(APPEND)
+            self._awaits_aof = facts.has_waitaof and facts.aof_enabled
+            self._bounds = bounds(facts, self._settings)
+        return self._bounds
+
+    async def _agree_on_partitions(self) -> None:
+        mine = self._settings.log_partitions
+        await self._redis.set(self._keys.partitions, mine, nx=True)
+        theirs = int(await self._redis.get(self._keys.partitions) or mine)
+        if theirs != mine:
+            raise LogMisconfigured(
+                f"LOG_PARTITIONS is {mine}, but this log was begun with {theirs}: an object's events would "
+                f"change their partition, and their order. Set LOG_PARTITIONS={theirs}."
+            )
+
+    @staticmethod
+    def _refuse(batch: "deque[_Waiting] | list[_Waiting]", refusal: AppendRefused) -> None:
+        for waiting in batch:
+            _settle(waiting, refusal)
+
+
+def _settle(waiting: _Waiting, result: Outcome | AppendRefused) -> None:
+    if waiting.outcome.done():
+        return
+    if isinstance(result, AppendRefused):
+        waiting.outcome.set_exception(result)
+    else:
+        waiting.outcome.set_result(result)
+
+
+def _said(error: RedisError) -> str:
+    return f"Redis: {type(error).__name__}: {error}"
