@@ -14,7 +14,7 @@ DEFAULT_SOURCE = "default"
 PLAN_TYPES = ("basic", "pro", "enterprise")
 BILLING_CYCLES = {"MONTHLY": "month", "YEARLY": "year"}
 
-_SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_SOURCE = re.compile(r"[a-z0-9][a-z0-9_]{0,62}")
 _PRICE = re.compile(r"STRIPE_PRICE_(BASIC|PRO|ENTERPRISE)_(MONTHLY|YEARLY)")
 
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -70,7 +70,7 @@ class Settings(BaseModel):
             name: given[name.upper()] for name in cls.model_fields if name.upper() in given
         }
         values["webhook_secrets"] = {
-            source: tuple(SecretStr(secret.strip()) for secret in secrets.split(",") if secret.strip())
+            source: tuple(secret.strip() for secret in secrets.split(",") if secret.strip())
             for source, secrets in _by_source(given, "STRIPE_WEBHOOK_SECRET").items()
         }
         values["accounts"] = _by_source(given, "STRIPE_ACCOUNT")
@@ -90,11 +90,16 @@ class Settings(BaseModel):
         return self.accounts.get(source, self.accounts.get(DEFAULT_SOURCE, DEFAULT_ACCOUNT))
 
 
+def label(source: str) -> str:
+    """A source as it is stored: /webhooks/my-shop, /webhooks/My_Shop and …_MY_SHOP are one."""
+    return source.lower().replace("-", "_")
+
+
 def _by_source(given: Mapping[str, str], variable: str) -> dict[str, str]:
-    """`variable` and `variable_<SOURCE>`, by source: /webhooks/my-shop reads …_MY_SHOP."""
+    """`variable` and `variable_<SOURCE>`, by the source's label."""
     found = {DEFAULT_SOURCE: given[variable]} if variable in given else {}
     for name, value in given.items():
-        source = name.removeprefix(f"{variable}_").lower()
+        source = label(name.removeprefix(f"{variable}_"))
         if name.startswith(f"{variable}_") and _SOURCE.fullmatch(source):
             found[source] = value
     return found

@@ -1,0 +1,107 @@
+"""The web application: routes, what each refusal answers, and the life of the log's writer."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from redis.asyncio import Redis
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ExceptionHandler
+
+from ingest.appender import Appender, AppendRefused
+from ingest.body import BodyTimeout, BodyTooLarge
+from ingest.endpoint import Endpoint, UnknownSource
+from ingest.event import MalformedEvent
+from ingest.logging import RequestLog, note
+from ingest.payload import NotJson
+from ingest.problem import Problem
+from ingest.settings import Settings
+from ingest.signature import BadSignature
+from ingest.wake import Waker
+
+UNREAD = {"Connection": "close"}
+"""The request's body may not have been read: what follows on the connection is not a request."""
+
+RETRY = {"Retry-After": "5"}
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The application. Redis need not be there yet: until it is, deliveries are answered 503."""
+    assert settings.redis_url, "REDIS_URL is set by whoever starts this process"
+    waker = Waker(settings)
+    appender = Appender(_connect(settings.redis_url, settings.webhook_timeout_seconds), settings, waker)
+
+    async def alive(_request: Request) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def ready(_request: Request) -> Response:
+        await appender.check()
+        return JSONResponse({"status": "ready"})
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await appender.start()
+        try:
+            yield
+        finally:
+            await appender.stop()
+            await asyncio.to_thread(waker.stop)
+
+    endpoint = Endpoint(settings, appender)
+    app = Starlette(
+        routes=[
+            Route("/webhooks", endpoint.deliver, methods=["POST"]),
+            Route("/webhooks/{source}", endpoint.deliver, methods=["POST"]),
+            Route("/healthz", alive),
+            Route("/readyz", ready),
+        ],
+        middleware=[Middleware(RequestLog)],
+        exception_handlers={
+            **{kind: _answer(status, headers) for kind, (status, headers) in REFUSALS.items()},
+            HTTPException: _answer_unrouted,
+            Exception: _answer_failure,
+        },
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _connect(url: str, timeout: float) -> "Redis":
+    # A Redis that does not answer must not hold requests for longer than their sender waits.
+    return Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout)
+
+
+def _answer(status: int, headers: dict[str, str]) -> ExceptionHandler:
+    async def answer(request: Request, refusal: Exception) -> Response:
+        note(request, outcome="refused", reason=str(refusal))
+        return Problem(status, str(refusal), headers)
+
+    return answer
+
+
+async def _answer_unrouted(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # the router's 404 and 405
+    note(request, outcome="refused", reason=error.detail)
+    return Problem(error.status_code, error.detail, {**UNREAD, **(error.headers or {})})
+
+
+async def _answer_failure(_request: Request, _error: Exception) -> Response:
+    return Problem(500, "this is a fault of the receiver, and logged there", RETRY)
+
+
+REFUSALS: dict[type[Exception], tuple[int, dict[str, str]]] = {
+    BadSignature: (400, {}),
+    NotJson: (400, {}),
+    MalformedEvent: (400, {}),
+    ClientDisconnect: (400, UNREAD),
+    UnknownSource: (404, UNREAD),
+    BodyTimeout: (408, UNREAD),
+    BodyTooLarge: (413, UNREAD),
+    AppendRefused: (503, RETRY),
+}

@@ -1,0 +1,18 @@
+"""Refusals as RFC 9457 describes them: application/problem+json."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import orjson
+from starlette.responses import Response
+
+
+class Problem(Response):
+    """`detail` is a sentence for whoever sent the request; it quotes nothing of the request."""
+
+    media_type = "application/problem+json"
+
+    def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        title = HTTPStatus(status).phrase
+        body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+        super().__init__(orjson.dumps(body), status, headers)
