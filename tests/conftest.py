@@ -1,0 +1,83 @@
+"""Real servers for the tests: one Valkey and one Postgres a session, a name space of its own a test."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple, Protocol
+from uuid import uuid4
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.sql import SQL, Identifier
+from redis import Redis
+
+from ingest.settings import Settings
+from workers.database import Connection, apply_schema, connect
+from workers.servers.embedded import embedded
+
+
+class Servers(Protocol):
+    @property
+    def redis_url(self) -> str: ...
+
+    @property
+    def database_url(self) -> str: ...
+
+
+class GivenServers(NamedTuple):
+    redis_url: str
+    database_url: str
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Servers]:
+    """TEST_REDIS_URL and TEST_DATABASE_URL, or embedded servers that end with the session."""
+    redis_url, database_url = os.environ.get("TEST_REDIS_URL"), os.environ.get("TEST_DATABASE_URL")
+    if redis_url and database_url:
+        yield GivenServers(redis_url, database_url)
+        return
+    with tempfile.TemporaryDirectory(prefix="hooklog-") as home, embedded(Path(home)) as running:
+        yield GivenServers(redis_url or running.redis_url, database_url or running.database_url)
+
+
+@pytest.fixture
+def settings(servers: Servers) -> Iterator[Settings]:
+    """A database schema and a log that no other test sees."""
+    name = f"test_{uuid4().hex[:12]}"
+    with connect(servers.database_url) as connection:
+        connection.execute(SQL("CREATE SCHEMA {}").format(Identifier(name)))
+        connection.execute(SQL("SET search_path TO {}").format(Identifier(name)))
+        apply_schema(connection)
+        yield Settings.from_environment(
+            {
+                "REDIS_URL": servers.redis_url,
+                "DATABASE_URL": with_search_path(servers.database_url, name),
+                "LOG_PREFIX": name,
+            }
+        )
+        connection.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(name)))
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Connection]:
+    """An autocommit connection to the test's schema, with rows as dicts."""
+    assert settings.database_url is not None
+    with connect(settings.database_url) as connection:
+        yield connection
+
+
+@pytest.fixture
+def redis(settings: Settings) -> Iterator[Redis]:
+    """A client of the test's server; the keys of the test's log are gone afterwards."""
+    assert settings.redis_url is not None
+    with Redis.from_url(settings.redis_url) as client:
+        yield client
+        for key in client.scan_iter(f"*{settings.log_prefix}*", count=1000):
+            client.unlink(key)
+
+
+def with_search_path(url: str, schema: str) -> str:
+    """`url` for connections that see `schema` alone; a conninfo string, which psycopg takes as well."""
+    options = f"{conninfo_to_dict(url).get('options', '')} -csearch_path={schema}".strip()
+    return make_conninfo(url, options=options)

@@ -1,0 +1,21 @@
+"""Ports to listen on: the one that was asked for, or any free one."""
+
+import socket
+
+
+class PortInUse(Exception):
+    """Something else listens there: set the named variable to another port."""
+
+
+def available(port: int, *, variable: str, host: str = "127.0.0.1") -> int:
+    """`port` if it is free, a free one if it is 0. Raises PortInUse, which names `variable`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortInUse(
+                f"port {port} on {host} cannot be used ({error.strerror}): set {variable} to another one"
+            ) from None
+        return int(probe.getsockname()[1])
