@@ -1,0 +1,1 @@
+"""Facts as Stripe shapes them: a module an object, in each API version."""
