@@ -1,0 +1,230 @@
+"""The causal order of the events of one Stripe object: the one rule of what came after what.
+
+Stripe's clock has whole seconds, stamps some events late, and promises no order of delivery. What holds
+instead are facts about objects, so events are ordered by these keys in turn:
+
+1. the incarnation, where an id can be used again after a deletion;
+2. the phase: a creation comes first and a vanishing last, whatever the clock says;
+3. whether the object is in a state that it never leaves;
+4. the second;
+5. within a second, the chain of `previous_attributes`, from the state before that second;
+6. what kinds of event mean, how far the life cycle has come, and last the event's id.
+
+The first four are one event's own (its `Prefix`), so a newest event is found without the whole set
+whenever all new ones have a greater prefix than it. Nothing here raises, whatever a payload holds.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import eq, itemgetter
+from typing import Any, NamedTuple
+
+from ingest.event import Event
+
+CREATED, CHANGED, DELETED = 0, 1, 2
+
+
+class Prefix(NamedTuple):
+    """What an event alone says of its place: phase is CREATED, CHANGED or DELETED; second is since 1970."""
+
+    incarnation: int
+    phase: int
+    terminal: int
+    second: int
+
+
+def prefix(event: Event) -> Prefix:
+    """The event's part of the order; events with equal prefixes need each other to be told apart."""
+    return Prefix(_incarnation(event), _phase(event), _terminal(event), event.created)
+
+
+def order(events: Iterable[Event], before: Event | None = None) -> list[Event]:
+    """The events of one object in causal order, the newest last, each id once.
+
+    `before` is the newest of the events that all have a smaller prefix, where those are left out. Of two
+    bodies of one event the one of the greater (API version, source) counts.
+    """
+    bodies: dict[str, Event] = {}
+    for event in sorted(events, key=lambda event: (event.api_version or "", event.source, event.raw)):
+        bodies[event.id] = event
+    ordered: list[Event] = []
+    for _, group in groupby(sorted(bodies.values(), key=prefix), key=prefix):
+        tied = sorted(group, key=_tie)
+        ordered += _chained(tied, before) if len(tied) > 1 else tied
+        before = ordered[-1]
+    return ordered
+
+
+# ------------------------------------------------------------------ the prefix
+
+# Ids that merchants choose (a price takes over its plan's), and a discount before it had an id of its own.
+_BORN = dict.fromkeys(("coupon", "plan", "price", "product"), "created") | {"discount": "start"}
+
+# The first that is heard of an object, besides `*.created`. An authorization is requested before it is made.
+_FIRST = {"charge.pending", "charge.succeeded", "issuing_authorization.request", "payment_method.attached",
+          "review.opened"}  # fmt: skip
+
+_FINAL = {
+    "charge": ("succeeded", "failed"),
+    "checkout.session": ("complete", "expired"),
+    "invoice": ("paid", "void"),
+    "payment_intent": ("succeeded", "canceled"),
+    "refund": ("failed", "canceled"),
+    "setup_intent": ("succeeded", "canceled"),
+    "subscription": ("canceled", "incomplete_expired"),
+    "subscription_schedule": ("canceled", "completed", "released"),
+}
+
+
+def _incarnation(event: Event) -> int:
+    field = _BORN.get(event.object_type)
+    if field is None:
+        return 0
+    born = event.object.get(field)
+    # A deletion may bring a mere stub. Its own second still falls between this life and the next.
+    return born if type(born) is int and 0 <= born < 2**63 else event.created
+
+
+def _phase(event: Event) -> int:
+    if event.type in _FIRST or (event.object_type == "charge" and _status(event) == "pending"):
+        return CREATED  # what happens to a charge while it is pending comes before its success
+    if event.type.endswith(".created"):
+        # A source is made by the buyer's browser; `created` is when a customer receives it.
+        return CHANGED if event.object_type == "source" else CREATED
+    if event.type.endswith(".deleted") and event.type != "customer.subscription.deleted":
+        return DELETED
+    return CHANGED
+
+
+def _terminal(event: Event) -> int:
+    ended = event.type == "customer.subscription.deleted"
+    return int(ended or _status(event) in _FINAL.get(event.object_type, ()))
+
+
+def _status(event: Event) -> str:
+    status = event.object.get("status")
+    return status if isinstance(status, str) else ""
+
+
+# ------------------------------------------------------------------ within a second, by meaning
+
+_EARLY = ("request", "chargeable", "requires_action", "processing", "pending", "funds_withdrawn", "captured")
+_LATE = ("finalized", "sent", "failed", "payment_failed", "paid", "succeeded", "payment_succeeded",
+         "refunded", "async_payment_failed", "async_payment_succeeded", "closed", "funds_reinstated",
+         "expired", "canceled", "voided", "deleted")  # fmt: skip
+_RANK = {kind: rank - len(_EARLY) for rank, kind in enumerate([*_EARLY, "updated", *_LATE])}
+
+_YOUNG = {"draft", "incomplete", "pending", "requires_payment_method", "requires_source"}
+_OLD = {status for statuses in _FINAL.values() for status in statuses} | {"uncollectible", "won", "lost"}
+
+
+def _tie(event: Event) -> tuple[int, int, str]:
+    kind, status = event.type.rpartition(".")[2], _status(event)
+    return _RANK.get(kind, 0), (status in _OLD) - (status in _YOUNG), event.id
+
+
+# ------------------------------------------------------------------ within a second, by the chain
+
+# Rendered anew each time, so they differ between two tellings of one state.
+_VOLATILE = {"hosted_invoice_url", "invoice_pdf"}
+
+_DEPTH = 32  # no object of Stripe's is nested as deeply; what is below tells nothing
+
+State = tuple[object, ...]
+"""The values of the attributes that change within the second."""
+
+
+class Step(NamedTuple):
+    """An event as a step between states; one that names no change announces a state and stays in it."""
+
+    origin: State
+    target: State
+    event: Event
+
+
+def _chained(events: Sequence[Event], before: Event | None) -> list[Event]:
+    """`events`, which come in the order of `_tie`, as a walk: each step starts where the last one ended."""
+    names = sorted({name for event in events for name in event.previous_attributes} - _VOLATILE)
+    if not names:
+        return list(events)
+    steps = [
+        Step(_state(_undone(now, event.previous_attributes), names), _state(now, names), event)
+        for event in events
+        for now in [event.object]
+    ]
+    here = _state(before.object, names) if before else None
+    walk: list[Step] = []
+    while steps:
+        walk += _walk(_start(steps, here), steps)
+        here = walk[-1].target
+        # Two events may tell one fact. The second is no later change: it belongs beside the first.
+        for step in [step for step in reversed(steps) if any(step.target == each.target for each in walk)]:
+            steps.remove(step)
+            walk.insert(1 + [each.target for each in walk].index(step.target), step)
+    return [step.event for step in walk]
+
+
+def _start(steps: Sequence[Step], here: State | None) -> State:
+    """Where to go on from: the state most like `here`, of these one that is left more often than reached."""
+    balance = Counter(step.origin for step in steps)
+    balance.subtract(step.target for step in steps)
+
+    def fitness(step: Step) -> tuple[int, bool]:
+        alike = 0 if here is None else sum(map(eq, step.origin, here))
+        return alike, balance[step.origin] > 0
+
+    return max(steps, key=fitness).origin
+
+
+def _walk(start: State, steps: list[Step]) -> list[Step]:
+    """Take steps out of `steps`: from `start` until none leads on, then the rounds that were passed by."""
+    leaving: defaultdict[State, list[Step]] = defaultdict(list)
+    for step in reversed(steps):
+        leaving[step.origin].append(step)
+    for here, choices in leaving.items():  # the last is taken first: what announces a state, then the least
+        choices.sort(key=lambda step: step.target == here)
+    walk = _taken(start, leaving)
+    at = 0
+    while at <= len(walk):
+        here = walk[at - 1].target if at else start
+        part = _taken(here, leaving)
+        if not part:
+            at += 1
+        elif part[-1].target == here:
+            walk[at:at] = part
+    walked = {step.event.id for step in walk}
+    steps[:] = [step for step in steps if step.event.id not in walked]
+    return walk
+
+
+def _taken(here: State, leaving: Mapping[State, list[Step]]) -> list[Step]:
+    taken = []
+    while leaving[here]:
+        taken.append(leaving[here].pop())
+        here = taken[-1].target
+    return taken
+
+
+def _state(subject: Mapping[str, Any], names: Iterable[str]) -> State:
+    return tuple(_frozen(subject.get(name)) for name in names)
+
+
+def _undone(now: object, previous: object, depth: int = _DEPTH) -> Any:
+    """`now` before a change: an object names only the keys that changed, anything else is named whole."""
+    if depth and isinstance(now, dict) and isinstance(previous, dict):
+        return {**now, **{key: _undone(now.get(key), was, depth - 1) for key, was in previous.items()}}
+    return previous
+
+
+def _frozen(value: object, depth: int = _DEPTH) -> object:
+    """`value` in a form that compares and hashes; null and missing are alike."""
+    match value:
+        case dict() | list() if not depth:
+            return ...
+        case dict():
+            known = sorted(value.items(), key=itemgetter(0))
+            return ("object", *((key, _frozen(each, depth - 1)) for key, each in known if each is not None))
+        case list():
+            return ("array", *(_frozen(each, depth - 1) for each in value))
+    return value
