@@ -11,6 +11,7 @@ from threading import Lock
 
 import structlog
 from redis import Redis
+from redis.client import Pipeline
 from redis.exceptions import RedisError
 
 from ingest.event_log import Keys
@@ -31,10 +32,9 @@ class WakeFlag:
         """Raise the flags; True where one was down before, so that a job is due."""
         return bool(self._redis.sadd(self._key, *partitions))
 
-    def lower_for(self, partitions: Collection[int]) -> None:
-        """Lower the flags of partitions whose locks the caller holds."""
-        if partitions:
-            self._redis.srem(self._key, *partitions)
+    def lower_for(self, pipeline: "Pipeline", partitions: Collection[int]) -> None:
+        """Lower the flags of partitions whose locks the caller holds, when its pipeline runs."""
+        pipeline.srem(self._key, *partitions)
 
     def raised(self) -> set[int]:
         """The partitions whose flags are up."""

@@ -1,0 +1,86 @@
+"""Applying rows: the set of rows that each object owns is replaced, so what is gone goes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from psycopg import Connection
+from psycopg.rows import tuple_row
+from psycopg.sql import SQL, Composed, Identifier
+
+from ingest.event import Identity
+from projections.projection import Projection
+
+_COLUMNS = """
+SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
+"""
+
+
+class UnknownColumns(Exception):
+    """A fold yields columns that its table lacks: mend the fold or `schema.sql`."""
+
+
+Owned = Mapping[Identity, Sequence[Mapping[str, Any]]]
+"""For each object the complete set of rows that it owns: the fold's columns and the engine's."""
+
+
+class Table:
+    """A projection's table, and how its rows are replaced."""
+
+    def __init__(self, projection: Projection, columns: frozenset[str], name: str | None = None) -> None:
+        self.projection = projection
+        self.columns = columns
+        self.name = name or projection.table
+        self._key = ("account", "livemode", projection.owner, *projection.key)
+        self._upsert = self._upsert_statement()
+        self._delete = self._delete_statement()
+
+    @classmethod
+    def of(cls, connection: "Connection", projection: Projection) -> "Table":
+        with connection.cursor(row_factory=tuple_row) as cursor:
+            rows = cursor.execute(_COLUMNS, [projection.table]).fetchall()
+        return cls(projection, frozenset(name for (name,) in rows))
+
+    def replace(self, connection: "Connection", owned: Owned, *, known_before: bool = True) -> None:
+        """Replace each object's rows; `known_before=False` where none of the objects can have any yet."""
+        rows = [row for its in owned.values() for row in its]
+        if unknown := {column for row in rows for column in row} - self.columns:
+            raise UnknownColumns(f"{self.name} has no column {', '.join(sorted(unknown))}")
+        document = orjson.dumps(rows).decode()
+        if known_before:
+            shrinkable = [identity for identity, its in owned.items() if self.projection.key or not its]
+            if shrinkable:
+                owners = [list(column) for column in zip(*shrinkable, strict=True)]
+                connection.execute(self._delete, [document, owners[0], owners[1], owners[3]])
+        if rows:
+            connection.execute(self._upsert, [document])
+
+    def _upsert_statement(self) -> Composed:
+        others = sorted(self.columns - set(self._key))
+        return SQL(
+            "INSERT INTO {table} AS kept ({columns})"
+            " SELECT {columns} FROM jsonb_populate_recordset(NULL::{table}, %s)"
+            " ON CONFLICT ({key}) DO UPDATE SET {assignments} WHERE ({kept}) IS DISTINCT FROM ({new})"
+        ).format(
+            table=Identifier(self.name),
+            columns=_list((*self._key, *others)),
+            key=_list(self._key),
+            assignments=SQL(", ").join(SQL("{0} = excluded.{0}").format(Identifier(name)) for name in others),
+            kept=_list(others, "kept"),
+            new=_list(others, "excluded"),
+        )
+
+    def _delete_statement(self) -> Composed:
+        same = SQL(" AND ").join(SQL("new.{0} = kept.{0}").format(Identifier(name)) for name in self._key)
+        return SQL(
+            "WITH new AS (SELECT * FROM jsonb_populate_recordset(NULL::{table}, %s))"
+            " DELETE FROM {table} AS kept"
+            " USING unnest(%s::text[], %s::boolean[], %s::text[]) AS owner (account, livemode, id)"
+            " WHERE kept.account = owner.account AND kept.livemode = owner.livemode"
+            " AND kept.{owner} = owner.id"
+            " AND NOT EXISTS (SELECT FROM new WHERE {same})"
+        ).format(table=Identifier(self.name), owner=Identifier(self.projection.owner), same=same)
+
+
+def _list(names: Sequence[str], table: str | None = None) -> Composed:
+    return SQL(", ").join(Identifier(table, name) if table else Identifier(name) for name in names)

@@ -1,0 +1,188 @@
+"""Heads: which event is the newest of each object. The one place that writes order down."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from psycopg import Connection
+
+from ingest.event import Event, Identity
+from projections.causality import DELETED, Prefix, order, prefix
+
+
+class Arrived(NamedTuple):
+    """An event and its place in the history."""
+
+    event: Event
+    place: int
+
+
+class Head(NamedTuple):
+    """What is written down of an object's newest event; no place where none is left."""
+
+    place: int | None
+    prefix: Prefix | None
+
+
+@dataclass
+class Standing:
+    """An object as a batch leaves it.
+
+    `events` are its own in causal order, the newest last: all of them where `whole`, else the newest alone.
+    """
+
+    identity: Identity
+    events: list[Event]
+    whole: bool
+    known_before: bool
+    newest_changed: bool
+    places: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def newest(self) -> Event | None:
+        return self.events[-1] if self.events else None
+
+
+_KEY = "account, livemode, object, object_id"
+_WANTED = f"unnest(%s::text[], %s::boolean[], %s::text[], %s::text[]) AS wanted ({_KEY})"
+
+_HEADS = f"""
+SELECT {_KEY}, place, incarnation, phase, terminal, second FROM heads JOIN {_WANTED} USING ({_KEY})
+"""  # noqa: S608 (constants)
+_EVENTS = f"""
+SELECT {_KEY}, place, source, coalesce(payload_clean, payload) FROM events JOIN {_WANTED} USING ({_KEY})
+WHERE NOT quarantined
+"""  # noqa: S608 (constants)
+_EVENTS_BY_PLACE = """
+SELECT place, account, source, coalesce(payload_clean, payload) FROM events WHERE place = ANY(%s)
+"""
+_ADVANCE = f"""
+INSERT INTO heads ({_KEY}, place, incarnation, phase, terminal, second, deleted, touched)
+SELECT new.*, pg_current_xact_id() FROM unnest(%s::text[], %s::boolean[], %s::text[], %s::text[],
+    %s::bigint[], %s::bigint[], %s::smallint[], %s::smallint[], %s::bigint[], %s::boolean[]) AS new
+ON CONFLICT ({_KEY}) DO UPDATE SET place = excluded.place, incarnation = excluded.incarnation,
+    phase = excluded.phase, terminal = excluded.terminal, second = excluded.second,
+    deleted = excluded.deleted, touched = excluded.touched
+"""  # noqa: S608 (constants)
+
+
+def advance(
+    connection: "Connection",
+    arrived: Iterable[Arrived],
+    displaced: Collection[Identity],
+    whole: Collection[str],
+) -> list[Standing]:
+    """Bring the heads up to date with events that were just recorded; returns each object's standing.
+
+    `displaced` are objects that lost an event or had its body replaced; `whole` the object types whose
+    every event is wanted. The caller holds the locks of the objects' partitions.
+    """
+    fresh: defaultdict[Identity, list[Arrived]] = defaultdict(list)
+    for one in arrived:
+        if one.event.identity:
+            fresh[one.event.identity].append(one)
+    touched = sorted({*fresh, *displaced})
+    if not touched:
+        return []
+    heads = _heads(connection, touched)
+    whole_sets = [
+        identity
+        for identity in touched
+        if identity in heads
+        and (
+            identity in displaced
+            or identity.object in whole
+            or not _all_after(heads[identity], fresh[identity])
+        )
+    ]
+    sets = load(connection, whole_sets)
+    starts = _events_by_place(
+        connection,
+        [
+            head.place
+            for identity in touched
+            if identity not in sets
+            and (head := heads.get(identity))
+            and head.place
+            and _ties(fresh[identity])
+        ],
+    )
+    standings = []
+    for identity in touched:
+        head = heads.get(identity)
+        known = sets.get(identity)
+        mine = known if known is not None else fresh[identity]
+        before = starts.get(head.place) if known is None and head and head.place else None
+        places = {one.event.id: one.place for one in mine}
+        events = order([one.event for one in mine], before=before)
+        newest_place = places[events[-1].id] if events else None
+        replaced = identity in displaced
+        standings.append(
+            Standing(
+                identity=identity,
+                events=events,
+                whole=known is not None or head is None,
+                known_before=head is not None,
+                newest_changed=replaced or head is None or head.place != newest_place,
+                places=places,
+            )
+        )
+    _write(connection, standings)
+    return standings
+
+
+def load(connection: "Connection", identities: Sequence[Identity]) -> dict[Identity, list[Arrived]]:
+    """All events of each object, in no order; an object without any has an empty list."""
+    found: dict[Identity, list[Arrived]] = {identity: [] for identity in identities}
+    if identities:
+        rows = connection.execute(_EVENTS, _columns(identities)).fetchall()
+        for *identity, place, source, payload in rows:
+            event = stored(payload, source, identity[0])
+            if event.identity:  # a thin event names the object, too, and tells nothing of it
+                found[event.identity].append(Arrived(event, place))
+    return found
+
+
+def stored(payload: str, source: str, account: str) -> Event:
+    """The event that a row of the history holds."""
+    return Event.read(payload.encode(), source=source, account=account)
+
+
+def _heads(connection: "Connection", identities: Sequence[Identity]) -> dict[Identity, Head]:
+    rows = connection.execute(_HEADS, _columns(identities)).fetchall()
+    return {Identity(*row[:4]): Head(row[4], None if row[4] is None else Prefix(*row[5:])) for row in rows}
+
+
+def _events_by_place(connection: "Connection", places: Sequence[int]) -> Mapping[int, Event]:
+    if not places:
+        return {}
+    rows = connection.execute(_EVENTS_BY_PLACE, [places]).fetchall()
+    return {place: stored(payload, source, account) for place, account, source, payload in rows}
+
+
+def _all_after(head: Head, fresh: Sequence[Arrived]) -> bool:
+    """Whether the order of what is known cannot matter: every new event belongs strictly after the head."""
+    return head.prefix is not None and all(prefix(one.event) > head.prefix for one in fresh)
+
+
+def _ties(fresh: Sequence[Arrived]) -> bool:
+    """Whether the chain of previous attributes decides, which starts from the state before."""
+    return len({prefix(one.event) for one in fresh}) < len(fresh)
+
+
+def _write(connection: "Connection", standings: Sequence[Standing]) -> None:
+    rows: list[tuple[object, ...]] = []
+    for standing in standings:
+        newest = standing.newest
+        if newest is None:
+            rows.append((*standing.identity, None, None, None, None, None, True))
+        else:
+            marks = prefix(newest)
+            place = standing.places[newest.id]
+            rows.append((*standing.identity, place, *marks, marks.phase == DELETED))
+    connection.execute(_ADVANCE, [list(column) for column in zip(*rows, strict=True)])
+
+
+def _columns(identities: Sequence[Identity]) -> list[list[object]]:
+    return [list(column) for column in zip(*identities, strict=True)]

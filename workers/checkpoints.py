@@ -1,0 +1,115 @@
+"""Checkpoints: how far each partition is drained. Their rows are also the lock that a drain holds."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from psycopg import Connection
+
+from ingest.event import Event
+from ingest.event_log import START, Entry, order_of
+
+RECONCILE_MARGIN = timedelta(hours=1)
+"""How long before the last drained event's time the doubt begins: deliveries are not in order."""
+
+_BEGIN = "INSERT INTO checkpoints (partition) SELECT generate_series(0, %s - 1) ON CONFLICT DO NOTHING"
+_AGREE = """
+INSERT INTO configuration (name, value) VALUES ('log_partitions', %s)
+ON CONFLICT (name) DO UPDATE SET name = excluded.name RETURNING value
+"""
+# The longest untouched first, so that no partition starves where each worker takes only some.
+_CLAIM = """
+SELECT partition, position, event_id, event_created_at FROM checkpoints
+WHERE partition = ANY(%s) ORDER BY updated_at, partition LIMIT %s FOR UPDATE SKIP LOCKED
+"""
+# Fenced: names the position it was claimed at, so that no second writer can pass unseen.
+_ADVANCE = """
+UPDATE checkpoints SET position = %s, event_id = %s, event_created_at = %s, drained = drained + %s,
+    updated_at = now()
+WHERE partition = %s AND position = %s
+"""
+_INCIDENT = """
+INSERT INTO incidents (partition, kind, checkpoint, resumed_from, doubt_since, doubt_until)
+VALUES (%s, %s, %s, %s, %s, now())
+"""
+
+
+class WrongPartitions(Exception):
+    """LOG_PARTITIONS is not what this database was begun with; the message says which to set."""
+
+
+class LostFence(Exception):
+    """A checkpoint moved while its lock was held: the transaction must not commit."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The last drained entry of a partition; `event_id` tells whether the log still holds that very entry."""
+
+    partition: int
+    position: str
+    event_id: str | None
+    event_created_at: datetime | None
+
+
+def begin(connection: "Connection", partitions: int) -> None:
+    """Make the checkpoints, once; raises WrongPartitions if they were made for another number."""
+    [(begun_with,)] = connection.execute(_AGREE, [str(partitions)]).fetchall()
+    if int(begun_with) != partitions:
+        raise WrongPartitions(
+            f"LOG_PARTITIONS is {partitions}, but this database was begun with {begun_with}: an object's "
+            f"events would change their partition, and their order. Set LOG_PARTITIONS={begun_with}."
+        )
+    connection.execute(_BEGIN, [partitions])
+
+
+def claim(connection: "Connection", partitions: Collection[int], at_most: int) -> list[Checkpoint]:
+    """Lock up to `at_most` of the partitions that nobody else holds, until the transaction ends."""
+    return [Checkpoint(*row) for row in connection.execute(_CLAIM, [list(partitions), at_most]).fetchall()]
+
+
+def following(checkpoint: Checkpoint, entries: list[Entry]) -> list[Entry] | None:
+    """The entries after the checkpoint, given those from it on; None if the log must be read from its start.
+
+    The checkpoint's own entry must be the first. If it is gone or another event's, the log lost its tail
+    (a failover), was emptied, or Postgres was restored to an earlier point: an incident is recorded, and
+    the drain goes on from the oldest entry that is kept, since the history tells what it has already.
+    Comparing ids alone would not do: they follow the clock, and one new append hides the loss.
+    """
+    if checkpoint.position == START:
+        return entries
+    if entries and entries[0].id == checkpoint.position and entries[0].event_id == checkpoint.event_id:
+        return entries[1:]
+    return None
+
+
+def record_incident(connection: "Connection", checkpoint: Checkpoint, oldest: Entry | None) -> None:
+    """Write down that the log and the checkpoint disagree, and which range is in doubt."""
+    restored = oldest is not None and order_of(oldest.id) > order_of(checkpoint.position)
+    since = checkpoint.event_created_at and checkpoint.event_created_at - RECONCILE_MARGIN
+    connection.execute(
+        _INCIDENT,
+        [
+            checkpoint.partition,
+            "log begins after the checkpoint" if restored else "checkpoint's entry lost",
+            checkpoint.position,
+            oldest and oldest.id,
+            since,
+        ],
+    )
+
+
+def advance(connection: "Connection", checkpoint: Checkpoint, drained: Sequence[Entry]) -> None:
+    """Move to the last of the drained entries. Raises LostFence."""
+    last = drained[-1]
+    created_at = Event.read(last.body, source=last.source, account=last.account).created_at
+    values = [last.id, last.event_id, created_at, len(drained), checkpoint.partition, checkpoint.position]
+    if connection.execute(_ADVANCE, values).rowcount != 1:
+        raise LostFence(f"the checkpoint of partition {checkpoint.partition} left {checkpoint.position}")
+
+
+def reset(connection: "Connection", checkpoint: Checkpoint) -> None:
+    """Put a checkpoint at the start, for a log that is empty: its next entry may bear any id."""
+    values = [START, None, checkpoint.event_created_at, 0, checkpoint.partition, checkpoint.position]
+    if connection.execute(_ADVANCE, values).rowcount != 1:
+        raise LostFence(f"the checkpoint of partition {checkpoint.partition} left {checkpoint.position}")

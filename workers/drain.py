@@ -1,0 +1,71 @@
+"""The drain: rounds until a read under the lock finds nothing."""
+
+from collections.abc import Callable
+from math import ceil
+from types import TracebackType
+from typing import Self
+
+import psycopg
+from redis import Redis
+
+from ingest.settings import Settings
+from ingest.wake import WakeFlag
+from projections.projection import Plan, Projection
+from projections.registry import registered
+from workers import checkpoints
+from workers.folding import Folder
+from workers.round import Round
+
+
+class Drain:
+    """Drains the log into Postgres, with a connection to each; `settings` names both.
+
+    Raises psycopg's and redis' errors: then nothing of the round is written, and the next one repeats it.
+    """
+
+    def __init__(self, settings: Settings, projections: tuple[Projection, ...] | None = None) -> None:
+        assert settings.redis_url
+        assert settings.database_url
+        self._partitions = settings.log_partitions
+        self._redis = Redis.from_url(settings.redis_url)
+        self._connection = psycopg.connect(settings.database_url, autocommit=True)
+        plans = {price: Plan(*plan) for price, plan in settings.prices.items()}
+        try:
+            checkpoints.begin(self._connection, settings.log_partitions)
+            folder = Folder(self._connection, registered() if projections is None else projections, plans)
+        except BaseException:
+            self.close()
+            raise
+        self._round = Round(self._connection, self._redis, settings, folder)
+        self._flag = WakeFlag(self._redis, settings)
+
+    def run(self, *, workers: int = 1, proceed: Callable[[], bool] = lambda: True) -> int:
+        """Drain until nothing is left that nobody else holds; returns the events drained.
+
+        `workers` is how many drain at once: each takes its part of the partitions. `proceed` is asked
+        between rounds; once it says no, what is left is left.
+        """
+        at_most = ceil(self._partitions / workers)
+        pending = set(range(self._partitions))
+        drained = 0
+        while pending and proceed():
+            outcome = self._round.run(pending, at_most)
+            drained += outcome.drained
+            if not outcome.claimed:
+                break  # the others' holders look at the flags when they release
+            pending -= outcome.empty
+            if outcome.empty:
+                pending |= self._flag.raised() & outcome.empty
+        return drained
+
+    def close(self) -> None:
+        self._connection.close()
+        self._redis.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,212 @@
+"""Folding: from objects whose events changed to their rows, or to a dead letter that says why not."""
+
+import traceback
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from psycopg import Connection, DataError, IntegrityError
+
+from ingest.event import Event, Identity
+from projections.apply import Table
+from projections.causality import order
+from projections.heads import Standing, load
+from projections.projection import Plans, Projection
+
+Poison = (DataError, IntegrityError)
+"""What the database refuses in a row. Anything else of the database's is no fault of the event."""
+
+
+class Letter(NamedTuple):
+    """Why an object's newest event could not be digested by a projection."""
+
+    identity: Identity
+    projection: str
+    event_id: str
+    reason: str
+
+
+@dataclass
+class Folded:
+    """What one projection makes of a batch: each object's rows, and the letters of those it choked on."""
+
+    owned: dict[Identity, list[dict[str, Any]]] = field(default_factory=dict)
+    letters: list[Letter] = field(default_factory=list)
+
+
+class Folder:
+    """All projections, their tables and the configured plans, as one connection sees them."""
+
+    def __init__(self, connection: "Connection", projections: Sequence[Projection], plans: Plans) -> None:
+        self._connection = connection
+        self._plans = plans
+        self._tables = {projection: Table.of(connection, projection) for projection in projections}
+        self._readers: defaultdict[str, list[Projection]] = defaultdict(list)
+        for projection in projections:
+            for kind in projection.reads:
+                self._readers[kind].append(projection)
+        self.whole = frozenset(kind for p in projections if p.history for kind in p.reads)
+        """The object types of which some projection wants every event."""
+
+    def fold(self, standings: Iterable[Standing]) -> None:
+        """Fold and apply what changed, inside the caller's transaction; nothing waits for a dead letter."""
+        standings = list(standings)
+        troubled = self._troubled(standings)
+        work: defaultdict[Projection, list[Standing]] = defaultdict(list)
+        for standing in standings:
+            for projection in self._readers[standing.identity.object]:
+                if projection.history or standing.newest_changed or standing.identity in troubled:
+                    work[projection].append(standing)
+        for projection, due in work.items():
+            self._apply(projection, due, troubled)
+
+    def fold_rows(self, projection: Projection, standings: Iterable[Standing]) -> Folded:
+        """What the projection makes of the objects, without applying it."""
+        folded = Folded()
+        for standing in standings:
+            rows, letter = self._digest(projection, standing)
+            folded.owned[standing.identity] = rows
+            if letter:
+                folded.letters.append(letter)
+        return folded
+
+    def _digest(
+        self, projection: Projection, standing: Standing
+    ) -> tuple[list[dict[str, Any]], Letter | None]:
+        if not standing.events:
+            return [], None
+        try:
+            return self._rows(projection, standing.events, stale=False), None
+        except Exception as error:  # noqa: BLE001 (whatever a fold raises is kept, as the letter)
+            newest = standing.events[-1]
+            letter = Letter(standing.identity, projection.table, newest.id, reason(error))
+        return self._newest_digestible(projection, self._all_events(standing)[:-1]), letter
+
+    def _newest_digestible(self, projection: Projection, events: list[Event]) -> list[dict[str, Any]]:
+        while events:
+            try:
+                return self._rows(projection, events, stale=True)
+            except Exception:  # noqa: BLE001 (the letter names the newest; an older one is tried)
+                events = events[:-1]
+        return []
+
+    def _all_events(self, standing: Standing) -> list[Event]:
+        if not standing.whole:
+            arrived = load(self._connection, [standing.identity])[standing.identity]
+            standing.events = order([one.event for one in arrived])
+            standing.whole = True
+        return standing.events
+
+    def _rows(self, projection: Projection, events: list[Event], *, stale: bool) -> list[dict[str, Any]]:
+        newest = events[-1]
+        assert newest.identity
+        common = {
+            "account": newest.identity.account,
+            "livemode": newest.identity.livemode,
+            projection.owner: newest.identity.object_id,
+            "source": newest.source,
+            "updated_at": newest.created_at,
+            "stale": stale,
+        }
+        return [{**row, **common} for row in projection.rows(events, self._plans)]
+
+    def _apply(
+        self, projection: Projection, due: Sequence[Standing], troubled: Mapping[Identity, set[str]]
+    ) -> None:
+        folded = self.fold_rows(projection, due)
+        letters = folded.letters + self._replace(projection, folded, due)
+        failed = {letter.identity for letter in letters}
+        healed = [
+            standing.identity
+            for standing in due
+            if projection.table in troubled.get(standing.identity, ()) and standing.identity not in failed
+        ]
+        remember(self._connection, letters)
+        forget(self._connection, healed, projection.table)
+
+    def _replace(self, projection: Projection, folded: Folded, due: Sequence[Standing]) -> list[Letter]:
+        """Apply, together if the database takes it; else by halves, until the poison stands alone."""
+        known_before = any(standing.known_before for standing in due)
+        try:
+            with self._connection.transaction():
+                self._tables[projection].replace(self._connection, folded.owned, known_before=known_before)
+        except Poison as error:
+            if len(due) > 1:
+                middle = len(due) // 2
+                return self._halve(projection, folded, due[:middle]) + self._halve(
+                    projection, folded, due[middle:]
+                )
+            [standing] = due
+            return self._fall_back(projection, standing, error)
+        return []
+
+    def _halve(self, projection: Projection, folded: Folded, due: Sequence[Standing]) -> list[Letter]:
+        half = Folded({standing.identity: folded.owned[standing.identity] for standing in due})
+        return self._replace(projection, half, due)
+
+    def _fall_back(self, projection: Projection, standing: Standing, error: Exception) -> list[Letter]:
+        """The database refuses the newest event's rows: show those of the newest event that it takes."""
+        events = self._all_events(standing)
+        letter = Letter(standing.identity, projection.table, events[-1].id, reason(error))
+        while events:
+            events = events[:-1]
+            rows = self._newest_digestible(projection, events)
+            try:
+                with self._connection.transaction():
+                    self._tables[projection].replace(self._connection, {standing.identity: rows})
+            except Poison:
+                continue
+            break
+        return [letter]
+
+    def _troubled(self, standings: Sequence[Standing]) -> dict[Identity, set[str]]:
+        """The objects among these that have dead letters, with the projections that wrote them."""
+        identities = [standing.identity for standing in standings]
+        if not identities:
+            return {}
+        columns = [list(column) for column in zip(*identities, strict=True)]
+        troubled: defaultdict[Identity, set[str]] = defaultdict(set)
+        for *identity, projection in self._connection.execute(_TROUBLED, columns).fetchall():
+            troubled[Identity(*identity)].add(projection)
+        return troubled
+
+
+_TROUBLED = """
+SELECT account, livemode, object, object_id, projection FROM dead_letters
+JOIN unnest(%s::text[], %s::boolean[], %s::text[], %s::text[])
+    AS touched (account, livemode, object, object_id)
+USING (account, livemode, object, object_id)
+"""
+_REMEMBER = """
+INSERT INTO dead_letters (account, livemode, object, object_id, projection, event_id, reason)
+VALUES (%s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (account, livemode, object, object_id, projection)
+DO UPDATE SET event_id = excluded.event_id, reason = excluded.reason
+"""
+_FORGET = """
+DELETE FROM dead_letters
+WHERE (account, livemode, object, object_id, projection) = (%s, %s, %s, %s, %s)
+"""
+
+
+def remember(connection: "Connection", letters: Iterable[Letter]) -> None:
+    """Write dead letters down; an object has at most one a projection."""
+    for letter in letters:
+        connection.execute(_REMEMBER, [*letter.identity, letter.projection, letter.event_id, letter.reason])
+
+
+def forget(connection: "Connection", identities: Iterable[Identity], projection: str) -> None:
+    """Remove the letters of objects that a projection digests again."""
+    for identity in identities:
+        connection.execute(_FORGET, [*identity, projection])
+
+
+def reason(error: Exception) -> str:
+    """The kind of error and where it arose. Never its message: that may hold values of the payload."""
+    if isinstance(error, Poison):
+        where = f"column {error.diag.column_name}" if error.diag.column_name else "the row"
+        return f"{type(error).__name__} ({error.sqlstate}) at {where}"
+    *_, frame = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} at {Path(frame.filename).name}:{frame.lineno} in {frame.name}"
