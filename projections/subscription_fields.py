@@ -1,0 +1,137 @@
+"""Reading subscriptions and their items across Stripe's API versions, 2017 to 2026-10-28.endive."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from projections.billing_fields import Discount, Price, discounts
+from projections.fields import Object, id_of, instant, metadata, nested, optional, required, required_instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One price in a subscription. `quantity` is None where usage decides it."""
+
+    id: str
+    price: Price
+    quantity: int | None = None
+    discounts: tuple[Discount, ...] = ()
+    created_at: datetime | None = None
+    current_period_start: datetime | None = None
+    current_period_end: datetime | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, source: Object, subscription: Object) -> "Item":
+        """Read an item; its period stands on the subscription until basil (2025-03-31)."""
+        return cls(
+            id=required(source, "id", str),
+            # Prices came in 2020; until basil, and beside them since, the same terms stand in a plan.
+            price=Price.read(optional(source, "price", dict) or required(source, "plan", dict)),
+            quantity=optional(source, "quantity", int),
+            discounts=discounts(source),
+            created_at=instant(source, "created"),
+            current_period_start=instant(source, "current_period_start")
+            or instant(subscription, "current_period_start"),
+            current_period_end=instant(source, "current_period_end")
+            or instant(subscription, "current_period_end"),
+            metadata=metadata(source),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A subscription as one event shows it.
+
+    `items_complete` is False where Stripe embedded only the first of its items. `canceled_at` is when a
+    cancellation was requested, `ended_at` when it took effect. The current period spans those of the items.
+    `collection_pause` is what becomes of its invoices while collection is paused: void, mark_uncollectible
+    or keep_as_draft.
+    """
+
+    id: str
+    status: str
+    currency: str
+    created_at: datetime
+    items: tuple[Item, ...]
+    items_complete: bool = True
+    discounts: tuple[Discount, ...] = ()
+    customer_id: str | None = None
+    started_at: datetime | None = None
+    current_period_start: datetime | None = None
+    current_period_end: datetime | None = None
+    trial_start: datetime | None = None
+    trial_end: datetime | None = None
+    cancel_at: datetime | None = None
+    cancel_at_period_end: bool = False
+    canceled_at: datetime | None = None
+    ended_at: datetime | None = None
+    cancellation_reason: str | None = None
+    cancellation_feedback: str | None = None
+    cancellation_comment: str | None = None
+    collection_pause: str | None = None
+    collection_resumes_at: datetime | None = None
+    pause_reason: str | None = None
+    collection_method: str | None = None
+    default_payment_method_id: str | None = None
+    latest_invoice_id: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, source: Object) -> "Subscription":
+        """Read a subscription of any version; raises KeyError or TypeError for a fact that it must have."""
+        listed = required(source, "items", dict)
+        items = tuple(Item.read(item, source) for item in required(listed, "data", list))
+        created_at = required_instant(source, "created")
+        cancellation = nested(source, "cancellation_details")
+        pause = nested(source, "pause_collection")
+        return cls(
+            id=required(source, "id", str),
+            status=required(source, "status", str),
+            currency=_currency(source, items),
+            created_at=created_at,
+            items=items,
+            items_complete=not optional(listed, "has_more", bool),
+            discounts=discounts(source),
+            customer_id=id_of(source, "customer") or id_of(source, "customer_account"),
+            # Nothing could be backdated before `start_date` told of it, in 2019.
+            started_at=instant(source, "start_date") or created_at,
+            current_period_start=min(_given(i.current_period_start for i in items), default=None),
+            current_period_end=max(_given(i.current_period_end for i in items), default=None),
+            trial_start=instant(source, "trial_start"),
+            trial_end=instant(source, "trial_end"),
+            cancel_at=instant(source, "cancel_at"),
+            cancel_at_period_end=optional(source, "cancel_at_period_end", bool) or False,
+            canceled_at=instant(source, "canceled_at"),
+            ended_at=instant(source, "ended_at"),
+            cancellation_reason=optional(cancellation, "reason", str),
+            cancellation_feedback=optional(cancellation, "feedback", str),
+            cancellation_comment=optional(cancellation, "comment", str),
+            collection_pause=optional(pause, "behavior", str),
+            collection_resumes_at=instant(pause, "resumes_at"),
+            pause_reason=optional(nested(source, "status_details", "paused", "subscription"), "type", str),
+            # `billing` until 2019-10-17.
+            collection_method=optional(source, "collection_method", str) or optional(source, "billing", str),
+            default_payment_method_id=id_of(source, "default_payment_method"),
+            latest_invoice_id=id_of(source, "latest_invoice"),
+            metadata=metadata(source),
+        )
+
+    @property
+    def cancellation_scheduled(self) -> bool:
+        """Whether its end is set. Both fields are looked at: one customer portal sets `cancel_at` alone."""
+        return self.cancel_at_period_end or self.cancel_at is not None
+
+
+def _given(instants: Iterable[datetime | None]) -> Iterator[datetime]:
+    return (each for each in instants if each is not None)
+
+
+def _currency(source: Object, items: tuple[Item, ...]) -> str:
+    """Its own currency, which it names since 2022, else that of its items, which all share it."""
+    named = optional(source, "currency", str)
+    if named is not None:
+        return named
+    if not items:
+        raise KeyError("currency")
+    return items[0].price.currency
