@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from ingest.payload import NotJson, parse
+from ingest.payload import NotJson, parse, parse_with_form
 
 DEFAULT_ACCOUNT = "default"
 
@@ -50,7 +50,7 @@ class Event:
 
         Raises NotJson or MalformedEvent, each with a sentence for the sender.
         """
-        body = parse(raw)
+        body, form = parse_with_form(raw)
         event_id, kind = _text(body, "id"), _text(body, "type")
         thin = str(body.get("object", "")).startswith("v2.")
         subject = body.get("related_object") if thin else _data(body)
@@ -67,13 +67,18 @@ class Event:
             object_id=_object_id(kind, subject),
             raw=raw,
         )
-        event.__dict__["body"] = body
+        event.__dict__.update(body=body, jsonb_form=form)
         return event
 
     @cached_property
     def body(self) -> Mapping[str, Any]:
         """The whole event, parsed."""
         return parse(self.raw)
+
+    @cached_property
+    def jsonb_form(self) -> str | None:
+        """The cleaned body where `jsonb` refuses the signed one, else None."""
+        return parse_with_form(self.raw)[1]
 
     @property
     def thin(self) -> bool:

@@ -24,25 +24,22 @@ def parse(raw: bytes) -> dict[str, Any]:
 
     Raises NotJson for NaN, bad UTF-8, a value that is no object, and nesting past reason.
     """
+    return parse_with_form(raw)[0]
+
+
+def parse_with_form(raw: bytes) -> tuple[dict[str, Any], str | None]:
+    """The object as `parse` gives it, and its cleaned JSON; None where `jsonb` takes `raw` as it is."""
+    intact = NUL not in raw
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        value = _parse_what_jsonb_refuses(raw)
+        value, intact = _parse_what_jsonb_refuses(raw), False
     if not isinstance(value, dict):
         raise NotJson(f"the body is a JSON {type(value).__name__}, not an object")
-    return _cleaned(value) if NUL in raw else value
-
-
-def jsonb_form(raw: bytes) -> str | None:
-    """The cleaned form of a payload that `jsonb` refuses, None where it takes the payload as it is."""
-    if NUL not in raw:
-        try:
-            orjson.loads(raw)
-        except orjson.JSONDecodeError:
-            pass
-        else:
-            return None
-    return dump(parse(raw))
+    if intact:
+        return value, None
+    value = _cleaned(value)
+    return value, dump(value)
 
 
 def dump(value: object) -> str:
@@ -54,7 +51,7 @@ def _parse_what_jsonb_refuses(raw: bytes) -> Any:
     # orjson is strict beyond the grammar: it also refuses lone surrogates and numbers past a double.
     # These are JSON all the same, and Stripe signs whatever a merchant stored.
     try:
-        return _cleaned(json.loads(raw.decode(), parse_constant=_refuse_constant))
+        return json.loads(raw.decode(), parse_constant=_refuse_constant)
     except NotJson:
         raise
     except UnicodeDecodeError as error:

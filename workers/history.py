@@ -7,7 +7,6 @@ from psycopg import Connection
 
 from ingest.event import Event, Identity
 from ingest.event_log import Entry
-from ingest.payload import jsonb_form
 from projections.heads import Arrived
 
 _STAGING = """
@@ -103,5 +102,5 @@ def _row(n: int, entry: Entry, event: Event, quarantined: bool) -> tuple[object,
             entry.partition,
             entry.id,
         ),
-        *(quarantined, event.raw.decode(), jsonb_form(event.raw)),
+        *(quarantined, event.raw.decode(), event.jsonb_form),
     )
