@@ -34,6 +34,7 @@ def main(settings: Settings) -> None:
             loop="uvloop",
             http="httptools",
             ws="none",
+            proxy_headers=False,
             lifespan="on",
             log_config=None,
             access_log=False,
