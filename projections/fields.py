@@ -47,6 +47,11 @@ def id_of(source: Object, field: str) -> str | None:
     return optional(source, field, str)
 
 
+def customer_of(source: Object) -> str | None:
+    """The customer: `cus_…`, or since 2025-12-15.clover the account (`acct_…`) that may stand for one."""
+    return id_of(source, "customer") or id_of(source, "customer_account")
+
+
 def instant(source: Object, field: str) -> datetime | None:
     """`source[field]`, seconds since 1970, as an aware datetime; None where it is absent or null."""
     seconds = optional(source, field, int)

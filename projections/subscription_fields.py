@@ -5,7 +5,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from projections.billing_fields import Discount, Price, discounts
-from projections.fields import Object, id_of, instant, metadata, nested, optional, required, required_instant
+from projections.fields import (
+    Object,
+    customer_of,
+    id_of,
+    instant,
+    metadata,
+    nested,
+    optional,
+    required,
+    required_instant,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +103,7 @@ class Subscription:
             items=items,
             items_complete=not optional(listed, "has_more", bool),
             discounts=discounts(source),
-            customer_id=id_of(source, "customer") or id_of(source, "customer_account"),
+            customer_id=customer_of(source),
             # Nothing could be backdated before `start_date` told of it, in 2019.
             started_at=instant(source, "start_date") or created_at,
             current_period_start=min(_given(i.current_period_start for i in items), default=None),
