@@ -149,7 +149,7 @@ def _chained(events: Sequence[Event], before: Event | None) -> list[Event]:
     if not names:
         return list(events)
     steps = [
-        Step(_state(_undone(now, event.previous_attributes), names), _state(now, names), event)
+        Step(_state(undone(now, event.previous_attributes), names), _state(now, names), event)
         for event in events
         for now in [event.object]
     ]
@@ -210,10 +210,10 @@ def _state(subject: Mapping[str, Any], names: Iterable[str]) -> State:
     return tuple(_frozen(subject.get(name)) for name in names)
 
 
-def _undone(now: object, previous: object, depth: int = _DEPTH) -> Any:
-    """`now` before a change: an object names only the keys that changed, anything else is named whole."""
+def undone(now: object, previous: object, depth: int = _DEPTH) -> Any:
+    """What stood where `now` is, before a change: an object names only the keys that changed, anything else is named whole."""
     if depth and isinstance(now, dict) and isinstance(previous, dict):
-        return {**now, **{key: _undone(now.get(key), was, depth - 1) for key, was in previous.items()}}
+        return {**now, **{key: undone(now.get(key), was, depth - 1) for key, was in previous.items()}}
     return previous
 
 
