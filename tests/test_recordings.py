@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-import orjson
 import pytest
 
 from ingest.event import Event, Identity
@@ -49,7 +48,9 @@ def is_ambiguous(events: list[Event]) -> bool:
 
 def state(event: Event) -> dict[str, object]:
     """The object, but for the token that differs with every rendering of one state."""
-    return {key: value for key, value in event.object.items() if key not in ("hosted_invoice_url", "invoice_pdf")}
+    return {
+        key: value for key, value in event.object.items() if key not in ("hosted_invoice_url", "invoice_pdf")
+    }
 
 
 def shuffled_and_doubled(events: list[Event], seed: int) -> list[Event]:
