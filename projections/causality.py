@@ -211,7 +211,7 @@ def _state(subject: Mapping[str, Any], names: Iterable[str]) -> State:
 
 
 def undone(now: object, previous: object, depth: int = _DEPTH) -> Any:
-    """What stood where `now` is, before a change: an object names only the keys that changed, anything else is named whole."""
+    """`now` before a change: an object names only the keys that changed, anything else is named whole."""
     if depth and isinstance(now, dict) and isinstance(previous, dict):
         return {**now, **{key: undone(now.get(key), was, depth - 1) for key, was in previous.items()}}
     return previous
