@@ -11,7 +11,7 @@ from typing import ClassVar
 import psycopg
 from psycopg.sql import SQL, Identifier
 
-from workers.servers.home import Home
+from workers.servers.home import Home, sync
 from workers.servers.machine import memory
 from workers.servers.server import Server, ServerFailed
 
@@ -115,7 +115,7 @@ class Postgres(Server):
             *(binary("initdb"), "-D", draft, "--username", USER, "--pwfile", self.directory / "password"),
             *("--auth", "scram-sha-256", "--encoding", "UTF8", "--locale", "C"),
             *("--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
-            *("--no-sync", "--no-instructions"),
+            "--no-instructions",
         ]
         with self.log.open("ab") as log:
             initdb = self._guardian.start(
@@ -128,6 +128,7 @@ class Postgres(Server):
             if initdb.wait():
                 raise ServerFailed(f"no PostgreSQL cluster could be made. {self.last_words()}")
         draft.rename(self.data)
+        sync(self.directory)
 
 
 def binary(name: str) -> Path:
