@@ -9,6 +9,7 @@ from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import ResponseError
 
 from ingest.event_log import Bounds
+from ingest.refusal import Refusal
 from ingest.settings import Settings
 
 LOG_SHARE = 0.6
@@ -21,7 +22,7 @@ WAITAOF_SINCE = (7, 2)
 SETTINGS = ("appendonly", "appendfsync", "maxmemory", "maxmemory-policy")
 
 
-class Undurable(Exception):
+class Undurable(Refusal):
     """This Redis may lose acknowledged events: the message names each setting and its remedy."""
 
 

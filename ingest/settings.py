@@ -9,6 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from ingest.event import DEFAULT_ACCOUNT
+from ingest.refusal import Refusal
 
 DEFAULT_SOURCE = "default"
 PLAN_TYPES = ("basic", "pro", "enterprise")
@@ -22,7 +23,7 @@ Bytes = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
 
 
-class InvalidSettings(Exception):
+class InvalidSettings(Refusal):
     """The environment does not describe a hooklog: the message names each variable and the remedy."""
 
 

@@ -12,6 +12,7 @@ import uvicorn
 
 from ingest import logging
 from ingest.app import create_app
+from ingest.refusal import Refusal
 from ingest.settings import Settings
 
 BACKLOG = 2048
@@ -19,7 +20,7 @@ BACKLOG = 2048
 log = structlog.get_logger()
 
 
-class PortInUse(Exception):
+class PortInUse(Refusal):
     """Another process has the port: stop it, or set the variable that the message names."""
 
 

@@ -8,6 +8,7 @@ from psycopg import Connection
 
 from ingest.event import Event
 from ingest.event_log import START, Entry, order_of
+from ingest.refusal import Refusal
 
 RECONCILE_MARGIN = timedelta(hours=1)
 """How long before the last drained event's time the doubt begins: deliveries are not in order."""
@@ -34,7 +35,7 @@ VALUES (%s, %s, %s, %s, %s, now())
 """
 
 
-class WrongPartitions(Exception):
+class WrongPartitions(Refusal):
     """LOG_PARTITIONS is not what this database was begun with; the message says which to set."""
 
 

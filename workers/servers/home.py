@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ingest.refusal import Refusal
+
 # What a killed stack's guardian needs to stop the servers, and some.
 REMNANTS_SECONDS = 10.0
 
 
-class HomeInUse(Exception):
+class HomeInUse(Refusal):
     """Another stack holds this home: stop that one, or set HOOKLOG_HOME to another directory."""
 
 

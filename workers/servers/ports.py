@@ -2,8 +2,10 @@
 
 import socket
 
+from ingest.refusal import Refusal
 
-class PortInUse(Exception):
+
+class PortInUse(Refusal):
     """Something else listens there: set the named variable to another port."""
 
 

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar
 
+from ingest.refusal import Refusal
 from workers.servers.guardian import Guardian
 from workers.servers.home import Home
 
@@ -16,7 +17,7 @@ STOP_SECONDS = 30.0
 POLL_SECONDS = 0.01
 
 
-class ServerFailed(Exception):
+class ServerFailed(Refusal):
     """An embedded server did not start: the message ends with what it wrote to its log."""
 
 
