@@ -10,7 +10,7 @@ DRAIN = "workers.drain_job.drain"
 DRAIN_JOB_SECONDS = 600
 """RQ ends a drain job that takes longer; a drain hands over to a new job long before."""
 
-FAILURE_SECONDS = 7 * 86_400
+FAILURE_SECONDS = 3600
 
 
 def connect(settings: Settings) -> "Redis":

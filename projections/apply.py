@@ -31,7 +31,7 @@ class Table:
         self.projection = projection
         self.columns = columns
         self.name = name or projection.table
-        self._key = ("account", "livemode", projection.owner, *projection.key)
+        self.key = ("account", "livemode", projection.owner, *projection.key)
         self._upsert = self._upsert_statement()
         self._delete = self._delete_statement()
 
@@ -40,6 +40,11 @@ class Table:
         with connection.cursor(row_factory=tuple_row) as cursor:
             rows = cursor.execute(_COLUMNS, [projection.table]).fetchall()
         return cls(projection, frozenset(name for (name,) in rows))
+
+    @property
+    def others(self) -> list[str]:
+        """The columns besides the key, in a fixed order."""
+        return sorted(self.columns - set(self.key))
 
     def replace(self, connection: "Connection", owned: Owned, *, known_before: bool = True) -> None:
         """Replace each object's rows; `known_before=False` where none of the objects can have any yet."""
@@ -56,22 +61,22 @@ class Table:
             connection.execute(self._upsert, [document])
 
     def _upsert_statement(self) -> Composed:
-        others = sorted(self.columns - set(self._key))
+        others = self.others
         return SQL(
             "INSERT INTO {table} AS kept ({columns})"
             " SELECT {columns} FROM jsonb_populate_recordset(NULL::{table}, %s)"
             " ON CONFLICT ({key}) DO UPDATE SET {assignments} WHERE ({kept}) IS DISTINCT FROM ({new})"
         ).format(
             table=Identifier(self.name),
-            columns=_list((*self._key, *others)),
-            key=_list(self._key),
+            columns=_list((*self.key, *others)),
+            key=_list(self.key),
             assignments=SQL(", ").join(SQL("{0} = excluded.{0}").format(Identifier(name)) for name in others),
             kept=_list(others, "kept"),
             new=_list(others, "excluded"),
         )
 
     def _delete_statement(self) -> Composed:
-        same = SQL(" AND ").join(SQL("new.{0} = kept.{0}").format(Identifier(name)) for name in self._key)
+        same = SQL(" AND ").join(SQL("new.{0} = kept.{0}").format(Identifier(name)) for name in self.key)
         return SQL(
             "WITH new AS (SELECT * FROM jsonb_populate_recordset(NULL::{table}, %s))"
             " DELETE FROM {table} AS kept"

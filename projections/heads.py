@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from psycopg import Connection
+from psycopg.sql import SQL, Identifier
 
 from ingest.event import Event, Identity
 from projections.causality import DELETED, Prefix, order, prefix
@@ -44,24 +45,24 @@ class Standing:
         return self.events[-1] if self.events else None
 
 
-_KEY = "account, livemode, object, object_id"
-_WANTED = f"unnest(%s::text[], %s::boolean[], %s::text[], %s::text[]) AS wanted ({_KEY})"
+KEY = "account, livemode, object, object_id"
+_WANTED = f"unnest(%s::text[], %s::boolean[], %s::text[], %s::text[]) AS wanted ({KEY})"
 
 _HEADS = f"""
-SELECT {_KEY}, place, incarnation, phase, terminal, second FROM heads JOIN {_WANTED} USING ({_KEY})
+SELECT {KEY}, place, incarnation, phase, terminal, second FROM heads JOIN {_WANTED} USING ({KEY})
 """  # noqa: S608 (constants)
 _EVENTS = f"""
-SELECT {_KEY}, place, source, coalesce(payload_clean, payload) FROM events JOIN {_WANTED} USING ({_KEY})
+SELECT {KEY}, place, source, coalesce(payload_clean, payload) FROM events JOIN {_WANTED} USING ({KEY})
 WHERE NOT quarantined
 """  # noqa: S608 (constants)
 _EVENTS_BY_PLACE = """
 SELECT place, account, source, coalesce(payload_clean, payload) FROM events WHERE place = ANY(%s)
 """
-_ADVANCE = f"""
-INSERT INTO heads ({_KEY}, place, incarnation, phase, terminal, second, deleted, touched)
+_WRITE = f"""
+INSERT INTO {{table}} ({KEY}, place, incarnation, phase, terminal, second, deleted, touched)
 SELECT new.*, pg_current_xact_id() FROM unnest(%s::text[], %s::boolean[], %s::text[], %s::text[],
     %s::bigint[], %s::bigint[], %s::smallint[], %s::smallint[], %s::bigint[], %s::boolean[]) AS new
-ON CONFLICT ({_KEY}) DO UPDATE SET place = excluded.place, incarnation = excluded.incarnation,
+ON CONFLICT ({KEY}) DO UPDATE SET place = excluded.place, incarnation = excluded.incarnation,
     phase = excluded.phase, terminal = excluded.terminal, second = excluded.second,
     deleted = excluded.deleted, touched = excluded.touched
 """  # noqa: S608 (constants)
@@ -71,11 +72,11 @@ def advance(
     connection: "Connection",
     arrived: Iterable[Arrived],
     displaced: Collection[Identity],
-    whole: Collection[str],
+    in_whole: Collection[str],
 ) -> list[Standing]:
     """Bring the heads up to date with events that were just recorded; returns each object's standing.
 
-    `displaced` are objects that lost an event or had its body replaced; `whole` the object types whose
+    `displaced` are objects that lost an event or had its body replaced; `in_whole` the object types whose
     every event is wanted. The caller holds the locks of the objects' partitions.
     """
     fresh: defaultdict[Identity, list[Arrived]] = defaultdict(list)
@@ -92,7 +93,7 @@ def advance(
         if identity in heads
         and (
             identity in displaced
-            or identity.object in whole
+            or identity.object in in_whole
             or not _all_after(heads[identity], fresh[identity])
         )
     ]
@@ -128,8 +129,20 @@ def advance(
                 places=places,
             )
         )
-    _write(connection, standings)
+    write(connection, standings)
     return standings
+
+
+def whole(identity: Identity, arrived: Sequence[Arrived]) -> Standing:
+    """The standing of an object of which all events are at hand, whatever was written down of it."""
+    return Standing(
+        identity=identity,
+        events=order([one.event for one in arrived]),
+        whole=True,
+        known_before=True,
+        newest_changed=True,
+        places={one.event.id: one.place for one in arrived},
+    )
 
 
 def load(connection: "Connection", identities: Sequence[Identity]) -> dict[Identity, list[Arrived]]:
@@ -171,17 +184,20 @@ def _ties(fresh: Sequence[Arrived]) -> bool:
     return len({prefix(one.event) for one in fresh}) < len(fresh)
 
 
-def _write(connection: "Connection", standings: Sequence[Standing]) -> None:
-    rows: list[tuple[object, ...]] = []
-    for standing in standings:
-        newest = standing.newest
-        if newest is None:
-            rows.append((*standing.identity, None, None, None, None, None, True))
-        else:
-            marks = prefix(newest)
-            place = standing.places[newest.id]
-            rows.append((*standing.identity, place, *marks, marks.phase == DELETED))
-    connection.execute(_ADVANCE, [list(column) for column in zip(*rows, strict=True)])
+def write(connection: "Connection", standings: Sequence[Standing], table: str = "heads") -> None:
+    """Write down which event is each object's newest, in `heads` or a table of its shape."""
+    if standings:
+        rows = [_row(standing) for standing in standings]
+        statement = SQL(_WRITE).format(table=Identifier(table))
+        connection.execute(statement, [list(column) for column in zip(*rows, strict=True)])
+
+
+def _row(standing: Standing) -> tuple[object, ...]:
+    newest = standing.newest
+    if newest is None:
+        return (*standing.identity, None, None, None, None, None, True)
+    marks = prefix(newest)
+    return (*standing.identity, standing.places[newest.id], *marks, marks.phase == DELETED)
 
 
 def _columns(identities: Sequence[Identity]) -> list[list[object]]:

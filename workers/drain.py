@@ -10,9 +10,9 @@ from redis import Redis
 
 from ingest.settings import Settings
 from ingest.wake import WakeFlag
-from projections.projection import Plan, Projection
+from projections.projection import Projection
 from projections.registry import registered
-from workers import checkpoints
+from workers import checkpoints, configured_plans
 from workers.folding import Folder
 from workers.round import Round
 
@@ -29,9 +29,10 @@ class Drain:
         self._partitions = settings.log_partitions
         self._redis = Redis.from_url(settings.redis_url)
         self._connection = psycopg.connect(settings.database_url, autocommit=True)
-        plans = {price: Plan(*plan) for price, plan in settings.prices.items()}
+        plans = configured_plans.read(settings)
         try:
             checkpoints.begin(self._connection, settings.log_partitions)
+            configured_plans.begin(self._connection, plans)
             folder = Folder(self._connection, registered() if projections is None else projections, plans)
         except BaseException:
             self.close()

@@ -62,8 +62,15 @@ class Folder:
         for projection, due in work.items():
             self._apply(projection, due, troubled)
 
-    def fold_rows(self, projection: Projection, standings: Iterable[Standing]) -> Folded:
-        """What the projection makes of the objects, without applying it."""
+    def fold_into(self, table: Table, due: Sequence[Standing], *, known_before: bool) -> list[Letter]:
+        """Replace the objects' rows in the table; returns a letter for each that could not be digested.
+
+        `known_before=False` where the table can hold no row of any of them yet.
+        """
+        folded = self._fold_rows(table.projection, due)
+        return folded.letters + self._replace(table, folded, due, known_before)
+
+    def _fold_rows(self, projection: Projection, standings: Iterable[Standing]) -> Folded:
         folded = Folded()
         for standing in standings:
             rows, letter = self._digest(projection, standing)
@@ -115,8 +122,8 @@ class Folder:
     def _apply(
         self, projection: Projection, due: Sequence[Standing], troubled: Mapping[Identity, set[str]]
     ) -> None:
-        folded = self.fold_rows(projection, due)
-        letters = folded.letters + self._replace(projection, folded, due)
+        known_before = any(standing.known_before for standing in due)
+        letters = self.fold_into(self._tables[projection], due, known_before=known_before)
         failed = {letter.identity for letter in letters}
         healed = [
             standing.identity
@@ -126,36 +133,33 @@ class Folder:
         remember(self._connection, letters)
         forget(self._connection, healed, projection.table)
 
-    def _replace(self, projection: Projection, folded: Folded, due: Sequence[Standing]) -> list[Letter]:
+    def _replace(
+        self, table: Table, folded: Folded, due: Sequence[Standing], known_before: bool
+    ) -> list[Letter]:
         """Apply, together if the database takes it; else by halves, until the poison stands alone."""
-        known_before = any(standing.known_before for standing in due)
+        owned = {standing.identity: folded.owned[standing.identity] for standing in due}
         try:
             with self._connection.transaction():
-                self._tables[projection].replace(self._connection, folded.owned, known_before=known_before)
+                table.replace(self._connection, owned, known_before=known_before)
         except Poison as error:
-            if len(due) > 1:
-                middle = len(due) // 2
-                return self._halve(projection, folded, due[:middle]) + self._halve(
-                    projection, folded, due[middle:]
-                )
-            [standing] = due
-            return self._fall_back(projection, standing, error)
+            if len(due) == 1:
+                return self._fall_back(table, due[0], error)
+            middle = len(due) // 2
+            return self._replace(table, folded, due[:middle], known_before) + self._replace(
+                table, folded, due[middle:], known_before
+            )
         return []
 
-    def _halve(self, projection: Projection, folded: Folded, due: Sequence[Standing]) -> list[Letter]:
-        half = Folded({standing.identity: folded.owned[standing.identity] for standing in due})
-        return self._replace(projection, half, due)
-
-    def _fall_back(self, projection: Projection, standing: Standing, error: Exception) -> list[Letter]:
+    def _fall_back(self, table: Table, standing: Standing, error: Exception) -> list[Letter]:
         """The database refuses the newest event's rows: show those of the newest event that it takes."""
         events = self._all_events(standing)
-        letter = Letter(standing.identity, projection.table, events[-1].id, reason(error))
+        letter = Letter(standing.identity, table.projection.table, events[-1].id, reason(error))
         while events:
             events = events[:-1]
-            rows = self._newest_digestible(projection, events)
+            rows = self._newest_digestible(table.projection, events)
             try:
                 with self._connection.transaction():
-                    self._tables[projection].replace(self._connection, {standing.identity: rows})
+                    table.replace(self._connection, {standing.identity: rows})
             except Poison:
                 continue
             break
