@@ -107,3 +107,476 @@ COMMENT ON TABLE configuration IS 'What the rows were built under: the configure
 
 -- ============================================================ projections
 
+-- ------------------------------------------------------------ billing: what is sold
+
+CREATE TABLE IF NOT EXISTS products (
+    account     text        NOT NULL,
+    livemode    boolean     NOT NULL,
+    id          text        NOT NULL,
+    name        text,
+    description text,
+    active      boolean,
+    deleted     boolean     NOT NULL,
+    metadata    jsonb,
+    created_at  timestamptz,
+    source      text        NOT NULL,
+    updated_at  timestamptz NOT NULL,
+    stale       boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, id)
+);
+COMMENT ON TABLE products IS 'What is sold, as Stripe last described it. A deleted product stays and says so.';
+COMMENT ON COLUMN products.id IS 'Stripe''s id, prod_…, or one that the merchant chose; after a deletion it may be used again.';
+COMMENT ON COLUMN products.name IS 'The name that customers see.';
+COMMENT ON COLUMN products.description IS 'The description that customers see.';
+COMMENT ON COLUMN products.active IS 'Whether it can be bought now.';
+COMMENT ON COLUMN products.deleted IS 'Whether it was deleted.';
+
+CREATE TABLE IF NOT EXISTS prices (
+    account             text        NOT NULL,
+    livemode            boolean     NOT NULL,
+    id                  text        NOT NULL,
+    product_id          text,
+    plan_type           text,
+    currency            text,
+    unit_amount         bigint,
+    unit_amount_decimal numeric,
+    billing_scheme      text,
+    tiers_mode          text,
+    type                text,
+    interval            text,
+    interval_count      integer,
+    usage_type          text,
+    nickname            text,
+    lookup_key          text,
+    active              boolean,
+    deleted             boolean     NOT NULL,
+    metadata            jsonb,
+    created_at          timestamptz,
+    source              text        NOT NULL,
+    updated_at          timestamptz NOT NULL,
+    stale               boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, id)
+);
+COMMENT ON TABLE prices IS 'What products cost, as Stripe last described each price. A deleted price stays and says so.';
+COMMENT ON COLUMN prices.id IS 'Stripe''s id, price_…; that of a plan where it took over a plan.';
+COMMENT ON COLUMN prices.product_id IS 'The product that it prices.';
+COMMENT ON COLUMN prices.plan_type IS 'The plan that it stands for: its metadata''s plan_type, else the configured one; null where neither says.';
+COMMENT ON COLUMN prices.currency IS 'Three letters, in lower case.';
+COMMENT ON COLUMN prices.unit_amount IS 'What one unit costs a billing period, in minor units; null where that is broken or tiers decide.';
+COMMENT ON COLUMN prices.unit_amount_decimal IS 'The same in minor units, broken or not; null where tiers decide.';
+COMMENT ON COLUMN prices.billing_scheme IS 'per_unit or tiered.';
+COMMENT ON COLUMN prices.tiers_mode IS 'graduated (each unit at its own tier''s rate) or volume (all at one tier''s).';
+COMMENT ON COLUMN prices.type IS 'recurring or one_time.';
+COMMENT ON COLUMN prices.interval IS 'day, week, month or year; null for one_time.';
+COMMENT ON COLUMN prices.interval_count IS 'How many intervals a billing period has.';
+COMMENT ON COLUMN prices.usage_type IS 'licensed (a quantity that is set) or metered (usage that is measured).';
+COMMENT ON COLUMN prices.nickname IS 'The merchant''s own name for it, which customers do not see.';
+COMMENT ON COLUMN prices.lookup_key IS 'The key by which programs find it; it can move from one price to another.';
+COMMENT ON COLUMN prices.active IS 'Whether it can be used for new purchases.';
+COMMENT ON COLUMN prices.deleted IS 'Whether it was deleted.';
+
+CREATE TABLE IF NOT EXISTS plans (LIKE prices INCLUDING ALL);
+COMMENT ON TABLE plans IS 'The plan objects that stood for recurring prices until 2020, and stand beside them since, with the same ids.';
+
+CREATE OR REPLACE VIEW price_list AS
+SELECT 'price' AS object, prices.* FROM prices
+UNION ALL
+SELECT 'plan', plans.* FROM plans
+WHERE NOT EXISTS (
+    SELECT FROM prices
+    WHERE prices.account = plans.account AND prices.livemode = plans.livemode AND prices.id = plans.id
+);
+COMMENT ON VIEW price_list IS 'All prices: those that Stripe told of as prices, and those that it told of as plans only.';
+COMMENT ON COLUMN price_list.object IS 'As what Stripe told of it: price or plan. The other columns are those of prices.';
+
+-- ------------------------------------------------------------ billing: invoices
+
+CREATE TABLE IF NOT EXISTS invoices (
+    account                 text        NOT NULL,
+    livemode                boolean     NOT NULL,
+    id                      text        NOT NULL,
+    number                  text,
+    status                  text        NOT NULL,
+    currency                text        NOT NULL,
+    amount_due              bigint      NOT NULL,
+    amount_paid             bigint      NOT NULL,
+    amount_remaining        bigint      NOT NULL,
+    subtotal                bigint      NOT NULL,
+    tax                     bigint,
+    total                   bigint      NOT NULL,
+    customer_id             text,
+    customer_email          text,
+    user_id                 text,
+    subscription_id         text,
+    payment_intent_id       text,
+    charge_id               text,
+    billing_reason          text,
+    collection_method       text,
+    attempt_count           integer,
+    next_payment_attempt_at timestamptz,
+    due_at                  timestamptz,
+    finalized_at            timestamptz,
+    paid_at                 timestamptz,
+    voided_at               timestamptz,
+    marked_uncollectible_at timestamptz,
+    period_start            timestamptz,
+    period_end              timestamptz,
+    lines_complete          boolean     NOT NULL,
+    metadata                jsonb,
+    created_at              timestamptz NOT NULL,
+    source                  text        NOT NULL,
+    updated_at              timestamptz NOT NULL,
+    stale                   boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, id)
+);
+CREATE INDEX IF NOT EXISTS invoices_by_payment_intent ON invoices (payment_intent_id) WHERE payment_intent_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS invoices_by_subscription ON invoices (subscription_id) WHERE subscription_id IS NOT NULL;
+COMMENT ON TABLE invoices IS 'Invoices, as Stripe last described each. A draft that was deleted is gone.';
+COMMENT ON COLUMN invoices.id IS 'Stripe''s id, in_…';
+COMMENT ON COLUMN invoices.number IS 'The number that the customer sees; null while a draft.';
+COMMENT ON COLUMN invoices.status IS 'draft, open, paid, uncollectible or void.';
+COMMENT ON COLUMN invoices.currency IS 'Three letters, in lower case; of all amounts here.';
+COMMENT ON COLUMN invoices.amount_due IS 'What is to be paid, in minor units: the total less what a balance covers.';
+COMMENT ON COLUMN invoices.amount_paid IS 'What was paid of it, in minor units.';
+COMMENT ON COLUMN invoices.amount_remaining IS 'What is yet to be paid of it, in minor units.';
+COMMENT ON COLUMN invoices.subtotal IS 'The sum of the lines before discounts of the invoice and exclusive taxes, in minor units.';
+COMMENT ON COLUMN invoices.tax IS 'The sum of all taxes, in minor units; null where no tax rate applied.';
+COMMENT ON COLUMN invoices.total IS 'What it comes to after discounts and taxes, in minor units.';
+COMMENT ON COLUMN invoices.customer_id IS 'Whom it bills: cus_…, or acct_… where an account stands for a customer.';
+COMMENT ON COLUMN invoices.customer_email IS 'Where it was sent, as it was when it was finalized.';
+COMMENT ON COLUMN invoices.user_id IS 'The user that its own metadata names.';
+COMMENT ON COLUMN invoices.subscription_id IS 'The subscription that it bills; null for other invoices.';
+COMMENT ON COLUMN invoices.payment_intent_id IS 'What pays it, where its API version is before 2025-03-31.basil; see invoice_payment_links.';
+COMMENT ON COLUMN invoices.charge_id IS 'The newest charge for it, where its API version is before 2025-03-31.basil; see invoice_payment_links.';
+COMMENT ON COLUMN invoices.billing_reason IS 'Why it was made, as subscription_cycle or manual.';
+COMMENT ON COLUMN invoices.collection_method IS 'charge_automatically or send_invoice.';
+COMMENT ON COLUMN invoices.attempt_count IS 'How often Stripe''s retry schedule has tried to collect it.';
+COMMENT ON COLUMN invoices.next_payment_attempt_at IS 'When Stripe tries next; null where it does not.';
+COMMENT ON COLUMN invoices.due_at IS 'When it is due; null where it is charged automatically.';
+COMMENT ON COLUMN invoices.finalized_at IS 'When it stopped being a draft.';
+COMMENT ON COLUMN invoices.paid_at IS 'When it was paid.';
+COMMENT ON COLUMN invoices.voided_at IS 'When it was voided.';
+COMMENT ON COLUMN invoices.marked_uncollectible_at IS 'When it was given up.';
+COMMENT ON COLUMN invoices.period_start IS 'From when on its items could join it; what its lines bill is in invoice_lines.';
+COMMENT ON COLUMN invoices.period_end IS 'Until when its items could join it.';
+COMMENT ON COLUMN invoices.lines_complete IS 'Whether invoice_lines has all of its lines: Stripe sends the first ten.';
+
+CREATE TABLE IF NOT EXISTS invoice_lines (
+    account              text        NOT NULL,
+    livemode             boolean     NOT NULL,
+    invoice_id           text        NOT NULL,
+    id                   text        NOT NULL,
+    type                 text,
+    description          text,
+    currency             text        NOT NULL,
+    amount               bigint      NOT NULL,
+    tax                  bigint,
+    quantity             bigint,
+    unit_amount_decimal  numeric,
+    price_id             text,
+    product_id           text,
+    plan_type            text,
+    proration            boolean     NOT NULL,
+    period_start         timestamptz,
+    period_end           timestamptz,
+    subscription_id      text,
+    subscription_item_id text,
+    invoice_item_id      text,
+    metadata             jsonb,
+    source               text        NOT NULL,
+    updated_at           timestamptz NOT NULL,
+    stale                boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, invoice_id, id)
+);
+COMMENT ON TABLE invoice_lines IS 'What each invoice is made of, as its newest event lists it; invoices.lines_complete says whether that is all.';
+COMMENT ON COLUMN invoice_lines.invoice_id IS 'The invoice.';
+COMMENT ON COLUMN invoice_lines.id IS 'Stripe''s id, il_…';
+COMMENT ON COLUMN invoice_lines.type IS 'subscription, or invoiceitem for what was added by hand or by a proration.';
+COMMENT ON COLUMN invoice_lines.description IS 'What the customer reads.';
+COMMENT ON COLUMN invoice_lines.currency IS 'Three letters, in lower case.';
+COMMENT ON COLUMN invoice_lines.amount IS 'In minor units, before discounts; negative for a credit.';
+COMMENT ON COLUMN invoice_lines.tax IS 'The sum of its taxes, in minor units; null where no tax rate applied.';
+COMMENT ON COLUMN invoice_lines.quantity IS 'How many units.';
+COMMENT ON COLUMN invoice_lines.unit_amount_decimal IS 'What one costs, in minor units, broken or not.';
+COMMENT ON COLUMN invoice_lines.price_id IS 'The price, or the plan that stood for one.';
+COMMENT ON COLUMN invoice_lines.product_id IS 'The product.';
+COMMENT ON COLUMN invoice_lines.plan_type IS 'The plan that its price stands for; since 2025-03-31.basil only the configured plans tell it here, and price_list the rest.';
+COMMENT ON COLUMN invoice_lines.proration IS 'Whether it settles a change in the middle of a period.';
+COMMENT ON COLUMN invoice_lines.period_start IS 'The start of what it bills.';
+COMMENT ON COLUMN invoice_lines.period_end IS 'The end of what it bills.';
+COMMENT ON COLUMN invoice_lines.subscription_id IS 'The subscription that it bills.';
+COMMENT ON COLUMN invoice_lines.subscription_item_id IS 'The subscription''s item that it bills.';
+COMMENT ON COLUMN invoice_lines.invoice_item_id IS 'The invoice item that it came from.';
+
+CREATE TABLE IF NOT EXISTS invoice_payments (
+    account           text        NOT NULL,
+    livemode          boolean     NOT NULL,
+    id                text        NOT NULL,
+    invoice_id        text,
+    payment_intent_id text,
+    charge_id         text,
+    status            text        NOT NULL,
+    currency          text        NOT NULL,
+    amount_requested  bigint      NOT NULL,
+    amount_paid       bigint,
+    is_default        boolean,
+    paid_at           timestamptz,
+    canceled_at       timestamptz,
+    created_at        timestamptz,
+    source            text        NOT NULL,
+    updated_at        timestamptz NOT NULL,
+    stale             boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, id)
+);
+CREATE INDEX IF NOT EXISTS invoice_payments_by_payment_intent ON invoice_payments (payment_intent_id) WHERE payment_intent_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS invoice_payments_by_invoice ON invoice_payments (invoice_id);
+COMMENT ON TABLE invoice_payments IS 'Which PaymentIntent or charge pays which invoice, as Stripe tells it since 2025-03-31.basil.';
+COMMENT ON COLUMN invoice_payments.id IS 'Stripe''s id, inpay_…';
+COMMENT ON COLUMN invoice_payments.invoice_id IS 'The invoice.';
+COMMENT ON COLUMN invoice_payments.payment_intent_id IS 'The PaymentIntent that pays it.';
+COMMENT ON COLUMN invoice_payments.charge_id IS 'The charge that pays it, where no PaymentIntent does.';
+COMMENT ON COLUMN invoice_payments.status IS 'open, paid or canceled.';
+COMMENT ON COLUMN invoice_payments.currency IS 'Three letters, in lower case.';
+COMMENT ON COLUMN invoice_payments.amount_requested IS 'What it is to pay of the invoice, in minor units.';
+COMMENT ON COLUMN invoice_payments.amount_paid IS 'What it paid of the invoice, in minor units; null until it did.';
+COMMENT ON COLUMN invoice_payments.is_default IS 'Whether Stripe made it with the invoice.';
+COMMENT ON COLUMN invoice_payments.paid_at IS 'When it was paid.';
+COMMENT ON COLUMN invoice_payments.canceled_at IS 'When it was canceled.';
+
+CREATE OR REPLACE VIEW invoice_payment_links AS
+SELECT account, livemode, invoice_id, payment_intent_id, charge_id, status, currency, amount_paid, paid_at
+FROM invoice_payments
+UNION ALL
+SELECT account, livemode, id, payment_intent_id, charge_id,
+    CASE status WHEN 'paid' THEN 'paid' WHEN 'void' THEN 'canceled' ELSE 'open' END,
+    currency, CASE status WHEN 'paid' THEN amount_paid END, paid_at
+FROM invoices
+WHERE (payment_intent_id IS NOT NULL OR charge_id IS NOT NULL)
+    AND NOT EXISTS (
+        SELECT FROM invoice_payments AS told
+        WHERE told.account = invoices.account AND told.livemode = invoices.livemode
+            AND told.invoice_id = invoices.id
+    );
+COMMENT ON VIEW invoice_payment_links IS 'What pays each invoice, in every API version: told by an object of its own since basil, by the invoice before.';
+COMMENT ON COLUMN invoice_payment_links.account IS 'The Stripe account.';
+COMMENT ON COLUMN invoice_payment_links.livemode IS 'True for real money, false for test data.';
+COMMENT ON COLUMN invoice_payment_links.invoice_id IS 'The invoice.';
+COMMENT ON COLUMN invoice_payment_links.payment_intent_id IS 'The PaymentIntent that pays it.';
+COMMENT ON COLUMN invoice_payment_links.charge_id IS 'The charge that pays it: the newest, or where no PaymentIntent does.';
+COMMENT ON COLUMN invoice_payment_links.status IS 'open, paid or canceled.';
+COMMENT ON COLUMN invoice_payment_links.currency IS 'Three letters, in lower case.';
+COMMENT ON COLUMN invoice_payment_links.amount_paid IS 'What it paid of the invoice, in minor units; null until it did.';
+COMMENT ON COLUMN invoice_payment_links.paid_at IS 'When it was paid.';
+
+-- ------------------------------------------------------------ billing: subscriptions
+
+CREATE TABLE IF NOT EXISTS subscriptions (
+    account                   text        NOT NULL,
+    livemode                  boolean     NOT NULL,
+    id                        text        NOT NULL,
+    status                    text        NOT NULL,
+    customer_id               text,
+    user_id                   text,
+    plan_type                 text,
+    origin                    text,
+    currency                  text        NOT NULL,
+    current_period_start      timestamptz,
+    current_period_end        timestamptz,
+    started_at                timestamptz,
+    trial_start               timestamptz,
+    trial_end                 timestamptz,
+    cancel_at                 timestamptz,
+    cancel_at_period_end      boolean     NOT NULL,
+    canceled_at               timestamptz,
+    ended_at                  timestamptz,
+    cancellation_reason       text,
+    cancellation_feedback     text,
+    cancellation_comment      text,
+    collection_pause          text,
+    collection_resumes_at     timestamptz,
+    pause_reason              text,
+    collection_method         text,
+    default_payment_method_id text,
+    latest_invoice_id         text,
+    discounts                 jsonb       NOT NULL,
+    items_complete            boolean     NOT NULL,
+    metadata                  jsonb,
+    created_at                timestamptz NOT NULL,
+    source                    text        NOT NULL,
+    updated_at                timestamptz NOT NULL,
+    stale                     boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, id)
+);
+CREATE INDEX IF NOT EXISTS subscriptions_by_customer ON subscriptions (customer_id);
+COMMENT ON TABLE subscriptions IS 'Subscriptions, as Stripe last described each. A canceled one stays.';
+COMMENT ON COLUMN subscriptions.id IS 'Stripe''s id, sub_…';
+COMMENT ON COLUMN subscriptions.status IS 'incomplete, incomplete_expired, trialing, active, past_due, unpaid, paused or canceled.';
+COMMENT ON COLUMN subscriptions.customer_id IS 'Whose it is: cus_…, or acct_… where an account stands for a customer.';
+COMMENT ON COLUMN subscriptions.user_id IS 'The user that its own metadata names.';
+COMMENT ON COLUMN subscriptions.plan_type IS 'Its plan: its price''s metadata''s plan_type, else the configured one, else its own metadata''s.';
+COMMENT ON COLUMN subscriptions.origin IS 'Which of our clients asked for it (its metadata''s source); null where it was made elsewhere.';
+COMMENT ON COLUMN subscriptions.currency IS 'Three letters, in lower case.';
+COMMENT ON COLUMN subscriptions.current_period_start IS 'The start of what is being billed; the first of its items'', where they differ.';
+COMMENT ON COLUMN subscriptions.current_period_end IS 'The end of what is being billed; the last of its items'', where they differ.';
+COMMENT ON COLUMN subscriptions.started_at IS 'When it started, which may be before it was created.';
+COMMENT ON COLUMN subscriptions.trial_start IS 'The start of its trial.';
+COMMENT ON COLUMN subscriptions.trial_end IS 'The end of its trial.';
+COMMENT ON COLUMN subscriptions.cancel_at IS 'When it is set to end.';
+COMMENT ON COLUMN subscriptions.cancel_at_period_end IS 'Whether it is set to end, or ended, with its period.';
+COMMENT ON COLUMN subscriptions.canceled_at IS 'When its cancellation was requested. It may have gone on until ended_at.';
+COMMENT ON COLUMN subscriptions.ended_at IS 'When it ended.';
+COMMENT ON COLUMN subscriptions.cancellation_reason IS 'Why it was canceled: cancellation_requested, payment_failed, payment_disputed, …';
+COMMENT ON COLUMN subscriptions.cancellation_feedback IS 'What the customer chose as the reason.';
+COMMENT ON COLUMN subscriptions.cancellation_comment IS 'What the customer wrote about it.';
+COMMENT ON COLUMN subscriptions.collection_pause IS 'What becomes of its invoices while collection is paused: void, mark_uncollectible or keep_as_draft; null where it is not.';
+COMMENT ON COLUMN subscriptions.collection_resumes_at IS 'When collection goes on by itself.';
+COMMENT ON COLUMN subscriptions.pause_reason IS 'Why its status is paused.';
+COMMENT ON COLUMN subscriptions.collection_method IS 'charge_automatically or send_invoice.';
+COMMENT ON COLUMN subscriptions.default_payment_method_id IS 'What is charged, where not the customer''s default.';
+COMMENT ON COLUMN subscriptions.latest_invoice_id IS 'Its newest invoice.';
+COMMENT ON COLUMN subscriptions.discounts IS 'The ids of its discounts, in the order in which they apply; a coupon''s id where the discount had none of its own.';
+COMMENT ON COLUMN subscriptions.items_complete IS 'Whether subscription_items has all of its items: Stripe sends the first ten.';
+
+CREATE TABLE IF NOT EXISTS subscription_items (
+    account              text        NOT NULL,
+    livemode             boolean     NOT NULL,
+    subscription_id      text        NOT NULL,
+    id                   text        NOT NULL,
+    price_id             text        NOT NULL,
+    product_id           text,
+    plan_type            text,
+    quantity             bigint,
+    currency             text        NOT NULL,
+    unit_amount          bigint,
+    unit_amount_decimal  numeric,
+    billing_scheme       text,
+    tiers_mode           text,
+    interval             text,
+    interval_count       integer,
+    usage_type           text,
+    discounts            jsonb       NOT NULL,
+    current_period_start timestamptz,
+    current_period_end   timestamptz,
+    metadata             jsonb,
+    created_at           timestamptz,
+    source               text        NOT NULL,
+    updated_at           timestamptz NOT NULL,
+    stale                boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, subscription_id, id)
+);
+COMMENT ON TABLE subscription_items IS 'What each subscription consists of, as its newest event lists it; an item that was removed is gone.';
+COMMENT ON COLUMN subscription_items.subscription_id IS 'The subscription.';
+COMMENT ON COLUMN subscription_items.id IS 'Stripe''s id, si_…';
+COMMENT ON COLUMN subscription_items.price_id IS 'The price, or the plan that stood for one.';
+COMMENT ON COLUMN subscription_items.product_id IS 'The product.';
+COMMENT ON COLUMN subscription_items.plan_type IS 'The plan that its price stands for.';
+COMMENT ON COLUMN subscription_items.quantity IS 'How many units; null where usage decides.';
+COMMENT ON COLUMN subscription_items.currency IS 'Three letters, in lower case.';
+COMMENT ON COLUMN subscription_items.unit_amount IS 'What one unit costs a billing period, in minor units; null where that is broken or tiers decide.';
+COMMENT ON COLUMN subscription_items.unit_amount_decimal IS 'The same in minor units, broken or not; null where tiers decide.';
+COMMENT ON COLUMN subscription_items.billing_scheme IS 'per_unit or tiered.';
+COMMENT ON COLUMN subscription_items.tiers_mode IS 'graduated (each unit at its own tier''s rate) or volume (all at one tier''s).';
+COMMENT ON COLUMN subscription_items.interval IS 'day, week, month or year.';
+COMMENT ON COLUMN subscription_items.interval_count IS 'How many intervals a billing period has.';
+COMMENT ON COLUMN subscription_items.usage_type IS 'licensed (a quantity that is set) or metered (usage that is measured).';
+COMMENT ON COLUMN subscription_items.discounts IS 'The ids of its own discounts, which apply before the subscription''s.';
+COMMENT ON COLUMN subscription_items.current_period_start IS 'The start of what is being billed.';
+COMMENT ON COLUMN subscription_items.current_period_end IS 'The end of what is being billed.';
+
+CREATE TABLE IF NOT EXISTS churn (
+    account                   text        NOT NULL,
+    livemode                  boolean     NOT NULL,
+    subscription_id           text        NOT NULL,
+    churned_at                timestamptz NOT NULL,
+    requested_at              timestamptz,
+    cause                     text        NOT NULL,
+    voluntary                 boolean,
+    reason                    text,
+    feedback                  text,
+    comment                   text,
+    customer_id               text,
+    user_id                   text,
+    plan_type                 text,
+    price_id                  text,
+    interval                  text,
+    interval_count            integer,
+    currency                  text        NOT NULL,
+    monthly_amount            bigint      NOT NULL,
+    monthly_amount_incomplete boolean     NOT NULL,
+    started_at                timestamptz,
+    lived                     interval    NOT NULL,
+    created_at                timestamptz NOT NULL,
+    source                    text        NOT NULL,
+    updated_at                timestamptz NOT NULL,
+    stale                     boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, subscription_id)
+);
+COMMENT ON TABLE churn IS 'Each subscription that stopped counting as recurring revenue and has not come back. One that counts is active or past_due, collected, and not free; one that never counted is no churn.';
+COMMENT ON COLUMN churn.subscription_id IS 'The subscription.';
+COMMENT ON COLUMN churn.churned_at IS 'When it stopped counting: when it ended, or before that when it went unpaid, was paused or became free.';
+COMMENT ON COLUMN churn.requested_at IS 'When its cancellation was asked for; null where nobody asked.';
+COMMENT ON COLUMN churn.cause IS 'What ended the counting: a status (canceled, unpaid, paused, …), collection_paused or free.';
+COMMENT ON COLUMN churn.voluntary IS 'Whether the customer chose to go; false for payments that failed or were disputed; null where Stripe does not say.';
+COMMENT ON COLUMN churn.reason IS 'Stripe''s reason for the cancellation or the pause.';
+COMMENT ON COLUMN churn.feedback IS 'What the customer chose as the reason.';
+COMMENT ON COLUMN churn.comment IS 'What the customer wrote about it.';
+COMMENT ON COLUMN churn.customer_id IS 'Whose it was.';
+COMMENT ON COLUMN churn.user_id IS 'The user that its own metadata names.';
+COMMENT ON COLUMN churn.plan_type IS 'The plan while it last counted.';
+COMMENT ON COLUMN churn.price_id IS 'The price of that plan.';
+COMMENT ON COLUMN churn.interval IS 'How it was billed: day, week, month or year.';
+COMMENT ON COLUMN churn.interval_count IS 'How many intervals a billing period had.';
+COMMENT ON COLUMN churn.currency IS 'Three letters, in lower case.';
+COMMENT ON COLUMN churn.monthly_amount IS 'What it came to a month while it last counted, in minor units: licensed items less lasting discounts, its customer''s left out.';
+COMMENT ON COLUMN churn.monthly_amount_incomplete IS 'Whether that leaves something out that was known only by its id, as a coupon.';
+COMMENT ON COLUMN churn.started_at IS 'When it started.';
+COMMENT ON COLUMN churn.lived IS 'From its start until it stopped counting.';
+
+CREATE TABLE IF NOT EXISTS subscription_changes (
+    account               text        NOT NULL,
+    livemode              boolean     NOT NULL,
+    subscription_id       text        NOT NULL,
+    event_id              text        NOT NULL,
+    event_type            text        NOT NULL,
+    created_at            timestamptz NOT NULL,
+    status                text,
+    customer_id           text,
+    user_id               text,
+    currency              text,
+    plan_type_before      text,
+    plan_type_after       text,
+    price_id_before       text,
+    price_id_after        text,
+    quantity_before       bigint,
+    quantity_after        bigint,
+    monthly_amount_before bigint,
+    monthly_amount_after  bigint,
+    source                text        NOT NULL,
+    updated_at            timestamptz NOT NULL,
+    stale                 boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, subscription_id, event_id, event_type)
+);
+CREATE INDEX IF NOT EXISTS subscription_changes_by_type ON subscription_changes (event_type, created_at);
+COMMENT ON TABLE subscription_changes IS 'What happened to each subscription: one row a change, as its events tell it one after the other.';
+COMMENT ON COLUMN subscription_changes.subscription_id IS 'The subscription.';
+COMMENT ON COLUMN subscription_changes.event_id IS 'The event of Stripe''s that told it.';
+COMMENT ON COLUMN subscription_changes.event_type IS 'created, activated, trial_started, trial_ended, upgraded, downgraded (by what it comes to a month before discounts), interval_changed (the same plan), plan_changed (neither up nor down), quantity_changed, items_changed (added or removed), paused, resumed (also of collection), past_due, unpaid, recovered, cancel_scheduled, cancel_reverted, cancelled, expired (never paid).';
+COMMENT ON COLUMN subscription_changes.created_at IS 'When it happened, by Stripe''s clock; for a cancellation when it took effect, not when it was asked for.';
+COMMENT ON COLUMN subscription_changes.status IS 'Its status after the change.';
+COMMENT ON COLUMN subscription_changes.customer_id IS 'Whose it is.';
+COMMENT ON COLUMN subscription_changes.user_id IS 'The user that its own metadata names.';
+COMMENT ON COLUMN subscription_changes.currency IS 'Three letters, in lower case.';
+COMMENT ON COLUMN subscription_changes.plan_type_before IS 'Its plan before.';
+COMMENT ON COLUMN subscription_changes.plan_type_after IS 'Its plan after.';
+COMMENT ON COLUMN subscription_changes.price_id_before IS 'The price of the plan before.';
+COMMENT ON COLUMN subscription_changes.price_id_after IS 'The price of the plan after.';
+COMMENT ON COLUMN subscription_changes.quantity_before IS 'How many units of it before.';
+COMMENT ON COLUMN subscription_changes.quantity_after IS 'How many units of it after.';
+COMMENT ON COLUMN subscription_changes.monthly_amount_before IS 'What it came to a month before, in minor units, whether or not its status counts; null where that is not wholly known.';
+COMMENT ON COLUMN subscription_changes.monthly_amount_after IS 'What it comes to a month after, in minor units, whether or not its status counts; null where that is not wholly known.';
+
+CREATE OR REPLACE VIEW subscription_events AS
+SELECT account, livemode, event_type, created_at, subscription_id, customer_id, user_id, status,
+    plan_type_before AS plan_before, plan_type_after AS plan_after, price_id_before, price_id_after,
+    quantity_before, quantity_after, currency, monthly_amount_before, monthly_amount_after, event_id
+FROM subscription_changes;

@@ -70,15 +70,8 @@ class Unknown(LookupError):
 
 def monthly_amount(subscription: Subscription, at: datetime, known: Known = NOTHING) -> MonthlyAmount:
     """What the subscription's terms come to a month at the instant `at`, whether or not its status counts."""
-    licensed = [item for item in subscription.items if item.price.usage_type != "metered"]
-    amounts: dict[str, Fraction] = {}
-    incomplete = not subscription.items_complete
-    for item in licensed:
-        try:
-            amounts[item.id] = _list_amount(item, subscription.currency, known) / _months(item.price)
-        except Unknown:
-            incomplete = True
-    priced = [item for item in licensed if item.id in amounts]
+    amounts, incomplete = _list_amounts(subscription, known)
+    priced = [item for item in subscription.items if item.id in amounts]
     applied = [(discount, [item]) for item in priced for discount in item.discounts]
     applied += [(discount, priced) for discount in _own_or_inherited(subscription, known)]
     for discount, items in applied:
@@ -86,12 +79,12 @@ def monthly_amount(subscription: Subscription, at: datetime, known: Known = NOTH
             _take_off(discount, items, amounts, subscription.currency, at, known)
         except Unknown:
             incomplete = True
-    return MonthlyAmount(
-        currency=subscription.currency,
-        exact=sum(amounts.values(), Fraction(0)),
-        incomplete=incomplete,
-        metered=len(licensed) < len(subscription.items),
-    )
+    return _sum(subscription, amounts, incomplete)
+
+
+def list_amount(subscription: Subscription, known: Known = NOTHING) -> MonthlyAmount:
+    """The monthly amount before all discounts."""
+    return _sum(subscription, *_list_amounts(subscription, known))
 
 
 def counts(subscription: Subscription, at: datetime, known: Known = NOTHING) -> bool:
@@ -111,6 +104,28 @@ def discount_ends(subscription: Subscription, after: datetime, known: Known = NO
     return sorted(end for end in ends if end is not None and end > after)
 
 
+def _list_amounts(subscription: Subscription, known: Known) -> tuple[dict[str, Fraction], bool]:
+    """The monthly amount of each licensed item before discounts, by its id, and whether some are missing."""
+    amounts: dict[str, Fraction] = {}
+    incomplete = not subscription.items_complete
+    for item in subscription.items:
+        if not item.metered:
+            try:
+                amounts[item.id] = _period_amount(item, subscription.currency, known) / _months(item.price)
+            except Unknown:
+                incomplete = True
+    return amounts, incomplete
+
+
+def _sum(subscription: Subscription, amounts: Mapping[str, Fraction], incomplete: bool) -> MonthlyAmount:
+    return MonthlyAmount(
+        currency=subscription.currency,
+        exact=sum(amounts.values(), Fraction(0)),
+        incomplete=incomplete,
+        metered=any(item.metered for item in subscription.items),
+    )
+
+
 def _months(price: Price) -> Fraction:
     """How many months a billing period has."""
     if price.interval not in MONTHS or price.interval_count is None:
@@ -118,7 +133,7 @@ def _months(price: Price) -> Fraction:
     return MONTHS[price.interval] * price.interval_count
 
 
-def _list_amount(item: Item, currency: str, known: Known) -> Fraction:
+def _period_amount(item: Item, currency: str, known: Known) -> Fraction:
     """What the item's quantity costs a billing period, before discounts, in minor units of `currency`."""
     price, quantity = item.price, item.quantity
     if price.currency != currency:  # a price in several currencies shows its default one

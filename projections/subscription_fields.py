@@ -48,6 +48,11 @@ class Item:
             metadata=metadata(source),
         )
 
+    @property
+    def metered(self) -> bool:
+        """Whether it is billed by usage."""
+        return self.price.usage_type == "metered"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
