@@ -39,17 +39,17 @@ def _signs(header: str, body: str, secret: str) -> bool:
 
 
 def _signed_at(header: str) -> int:
-    # The library takes `t` as int() does ("+1_000", "01") and drops what follows a second "=": a header
-    # that is not Stripe's to the letter would pass. Only the canonical form does.
+    # The library takes `t` as int() does ("+1_000", "01") and drops what follows a second "=", so a header
+    # that is not Stripe's to the letter could pass. Here only the canonical form does.
     if not header.isascii():
         raise BadSignature("the Stripe-Signature header is not ASCII")
     times = []
     for item in header.split(","):
-        scheme, _, value = item.partition("=")
+        scheme, *value = item.split("=")
+        if len(value) != 1 or not value[0]:
+            raise BadSignature("the Stripe-Signature header is not a list of scheme=value")
         if scheme == "t":
-            times.append(value)
-        elif scheme == WebhookSignature.EXPECTED_SCHEME and "=" in value:
-            raise BadSignature("the Stripe-Signature header is malformed")
+            times += value
     if len(times) != 1 or not times[0].isdigit() or times[0][0] == "0" or len(times[0]) > TIMESTAMP_DIGITS:
         raise BadSignature("the Stripe-Signature header has no usable timestamp")
     return int(times[0])
