@@ -107,6 +107,274 @@ COMMENT ON TABLE configuration IS 'What the rows were built under: the configure
 
 -- ============================================================ projections
 
+-- ------------------------------------------------------------ payments
+
+CREATE TABLE IF NOT EXISTS customers (
+    account                   text        NOT NULL,
+    livemode                  boolean     NOT NULL,
+    id                        text        NOT NULL,
+    source                    text        NOT NULL,
+    email                     text,
+    name                      text,
+    user_id                   text,
+    currency                  text,
+    balance                   bigint,
+    delinquent                boolean,
+    default_payment_method_id text,
+    deleted                   boolean     NOT NULL,
+    metadata                  jsonb       NOT NULL,
+    created_at                timestamptz,
+    updated_at                timestamptz NOT NULL,
+    stale                     boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, id)
+);
+COMMENT ON TABLE customers IS 'One row a customer, as Stripe last described it. Deleted ones stay.';
+COMMENT ON COLUMN customers.id IS 'Stripe''s id of the customer, cus_…';
+COMMENT ON COLUMN customers.email IS 'The customer''s e-mail address.';
+COMMENT ON COLUMN customers.name IS 'The customer''s name.';
+COMMENT ON COLUMN customers.user_id IS 'The user of the platform: metadata.user_id.';
+COMMENT ON COLUMN customers.currency IS 'The currency that the customer is billed in; null before the first invoice.';
+COMMENT ON COLUMN customers.balance IS 'In minor units of currency: negative is credit that the next invoice uses, positive is owed.';
+COMMENT ON COLUMN customers.delinquent IS 'Whether the latest charge or invoice of the customer failed or is overdue, as Stripe judges.';
+COMMENT ON COLUMN customers.default_payment_method_id IS 'The payment method of invoices, else the default source.';
+COMMENT ON COLUMN customers.deleted IS 'Whether the customer was deleted in Stripe.';
+
+CREATE TABLE IF NOT EXISTS payment_intents (
+    account                 text        NOT NULL,
+    livemode                boolean     NOT NULL,
+    id                      text        NOT NULL,
+    source                  text        NOT NULL,
+    amount                  bigint      NOT NULL,
+    amount_received         bigint,
+    amount_capturable       bigint,
+    currency                text        NOT NULL,
+    status                  text        NOT NULL,
+    customer_id             text,
+    latest_charge_id        text,
+    invoice_id              text,
+    payment_method_id       text,
+    payment_method_type     text,
+    capture_method          text,
+    cancellation_reason     text,
+    canceled_at             timestamptz,
+    last_error_code         text,
+    last_error_decline_code text,
+    last_error_message      text,
+    receipt_email           text,
+    user_id                 text,
+    plan_type               text,
+    order_id                text,
+    order_number            text,
+    origin                  text,
+    metadata                jsonb       NOT NULL,
+    created_at              timestamptz NOT NULL,
+    updated_at              timestamptz NOT NULL,
+    stale                   boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, id)
+);
+CREATE INDEX IF NOT EXISTS payment_intents_by_creation ON payment_intents (created_at);
+CREATE INDEX IF NOT EXISTS payment_intents_by_customer ON payment_intents (customer_id);
+COMMENT ON TABLE payment_intents IS 'One row a PaymentIntent, as Stripe last described it. The view payments joins what other objects tell of it.';
+COMMENT ON COLUMN payment_intents.id IS 'Stripe''s id of the PaymentIntent, pi_…';
+COMMENT ON COLUMN payment_intents.amount IS 'What is to be paid, in minor units of currency.';
+COMMENT ON COLUMN payment_intents.amount_received IS 'What was paid, in minor units of currency.';
+COMMENT ON COLUMN payment_intents.amount_capturable IS 'What is authorised and can be captured, in minor units of currency.';
+COMMENT ON COLUMN payment_intents.currency IS 'ISO 4217, in small letters.';
+COMMENT ON COLUMN payment_intents.status IS 'Stripe''s status: requires_payment_method (also after a decline), requires_confirmation, requires_action, processing, requires_capture, succeeded, canceled.';
+COMMENT ON COLUMN payment_intents.customer_id IS 'The customer, or the account that stands for one; null for a guest.';
+COMMENT ON COLUMN payment_intents.latest_charge_id IS 'The newest attempt.';
+COMMENT ON COLUMN payment_intents.invoice_id IS 'The invoice that it pays, in API versions before 2025-03-31; newer ones say so in invoice_payments.';
+COMMENT ON COLUMN payment_intents.payment_method_id IS 'The payment method; null after it was declined.';
+COMMENT ON COLUMN payment_intents.payment_method_type IS 'Its type, or the declined one''s, where the event tells or only one is allowed; charges knows it for sure.';
+COMMENT ON COLUMN payment_intents.capture_method IS 'automatic, automatic_async or manual.';
+COMMENT ON COLUMN payment_intents.cancellation_reason IS 'Why it was canceled.';
+COMMENT ON COLUMN payment_intents.canceled_at IS 'When it was canceled.';
+COMMENT ON COLUMN payment_intents.last_error_code IS 'Stripe''s code of the last failed attempt, as card_declined.';
+COMMENT ON COLUMN payment_intents.last_error_decline_code IS 'The issuer''s reason, as insufficient_funds.';
+COMMENT ON COLUMN payment_intents.last_error_message IS 'The same for people.';
+COMMENT ON COLUMN payment_intents.receipt_email IS 'Where the receipt goes.';
+COMMENT ON COLUMN payment_intents.user_id IS 'The user of the platform: metadata.user_id.';
+COMMENT ON COLUMN payment_intents.plan_type IS 'metadata.plan_type; the view payments prefers what the price says.';
+COMMENT ON COLUMN payment_intents.order_id IS 'The shop''s order: metadata.order_id, but not of WooCommerce''s own plugin.';
+COMMENT ON COLUMN payment_intents.order_number IS 'The order''s number as the customer sees it: metadata.order_number, or metadata.order_id of WooCommerce''s own plugin.';
+COMMENT ON COLUMN payment_intents.origin IS 'Which client asked for it: metadata.source; null for what was made elsewhere.';
+
+CREATE TABLE IF NOT EXISTS charges (
+    account                text        NOT NULL,
+    livemode               boolean     NOT NULL,
+    id                     text        NOT NULL,
+    source                 text        NOT NULL,
+    payment_intent_id      text,
+    customer_id            text,
+    invoice_id             text,
+    amount                 bigint      NOT NULL,
+    amount_captured        bigint      NOT NULL,
+    amount_refunded        bigint      NOT NULL,
+    currency               text        NOT NULL,
+    status                 text        NOT NULL,
+    paid                   boolean     NOT NULL,
+    captured               boolean,
+    disputed               boolean     NOT NULL,
+    failure_code           text,
+    failure_message        text,
+    outcome_type           text,
+    outcome_reason         text,
+    outcome_rule_id        text,
+    network_status         text,
+    risk_level             text,
+    risk_score             bigint,
+    seller_message         text,
+    payment_method_type    text,
+    card_brand             text,
+    card_country           text,
+    card_fingerprint       text,
+    card_funding           text,
+    card_last4             text,
+    three_d_secure_result  text,
+    balance_transaction_id text,
+    billing_email          text,
+    receipt_email          text,
+    metadata               jsonb       NOT NULL,
+    created_at             timestamptz NOT NULL,
+    updated_at             timestamptz NOT NULL,
+    stale                  boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, id)
+);
+CREATE INDEX IF NOT EXISTS charges_by_creation ON charges (created_at);
+CREATE INDEX IF NOT EXISTS charges_by_intent ON charges (payment_intent_id);
+COMMENT ON TABLE charges IS 'One row a charge, that is an attempt to take money, as Stripe last described it. A charge without a PaymentIntent (payment_intent_id IS NULL) is in no row of payments.';
+COMMENT ON COLUMN charges.id IS 'Stripe''s id of the charge, ch_… or py_…';
+COMMENT ON COLUMN charges.payment_intent_id IS 'The PaymentIntent that it is an attempt of; null for what old integrations charge directly.';
+COMMENT ON COLUMN charges.customer_id IS 'The customer, or the account that stands for one; null for a guest.';
+COMMENT ON COLUMN charges.invoice_id IS 'The invoice that it pays, in API versions before 2025-03-31.';
+COMMENT ON COLUMN charges.amount IS 'What was to be taken, in minor units of currency.';
+COMMENT ON COLUMN charges.amount_captured IS 'What was taken, in minor units of currency: 0 for a mere authorisation. Gross is the sum of these.';
+COMMENT ON COLUMN charges.amount_refunded IS 'What was given back so far, in minor units of currency.';
+COMMENT ON COLUMN charges.currency IS 'ISO 4217, in small letters.';
+COMMENT ON COLUMN charges.status IS 'succeeded, pending or failed. An authorisation that is not captured has succeeded, too.';
+COMMENT ON COLUMN charges.paid IS 'Whether the attempt succeeded, or was authorised.';
+COMMENT ON COLUMN charges.captured IS 'False for a mere authorisation.';
+COMMENT ON COLUMN charges.disputed IS 'Whether it was ever disputed.';
+COMMENT ON COLUMN charges.failure_code IS 'Why it failed, as card_declined.';
+COMMENT ON COLUMN charges.failure_message IS 'The same for people.';
+COMMENT ON COLUMN charges.outcome_type IS 'authorized, manual_review, issuer_declined, blocked or invalid.';
+COMMENT ON COLUMN charges.outcome_reason IS 'Why: the issuer''s decline code, or highest_risk_level, rule and the like.';
+COMMENT ON COLUMN charges.outcome_rule_id IS 'The rule of Radar that decided.';
+COMMENT ON COLUMN charges.network_status IS 'What the network said: approved_by_network, declined_by_network, not_sent_to_network, reversed_after_approval.';
+COMMENT ON COLUMN charges.risk_level IS 'Radar''s level: normal, elevated, highest, not_assessed or unknown. Never derived from the score.';
+COMMENT ON COLUMN charges.risk_score IS 'Radar''s score, 0 to 100; null without Radar for Fraud Teams.';
+COMMENT ON COLUMN charges.seller_message IS 'Stripe''s words on the outcome, for the merchant.';
+COMMENT ON COLUMN charges.payment_method_type IS 'How it was paid: card, sepa_debit, …';
+COMMENT ON COLUMN charges.card_brand IS 'visa, mastercard, amex, …; null unless a card.';
+COMMENT ON COLUMN charges.card_country IS 'The issuer''s country, two letters; null unless a card.';
+COMMENT ON COLUMN charges.card_fingerprint IS 'The same for each use of one card number; null unless a card.';
+COMMENT ON COLUMN charges.card_funding IS 'credit, debit, prepaid or unknown; null unless a card.';
+COMMENT ON COLUMN charges.card_last4 IS 'The last four digits; null unless a card.';
+COMMENT ON COLUMN charges.three_d_secure_result IS 'authenticated, attempt_acknowledged, exempted, failed, not_supported, processing_error; null where 3-D Secure was not tried.';
+COMMENT ON COLUMN charges.balance_transaction_id IS 'What it put on the balance; null until that is known, seconds later with asynchronous capture.';
+COMMENT ON COLUMN charges.billing_email IS 'The e-mail address that the payer gave.';
+COMMENT ON COLUMN charges.receipt_email IS 'Where the receipt goes.';
+
+CREATE TABLE IF NOT EXISTS refunds (
+    account                text        NOT NULL,
+    livemode               boolean     NOT NULL,
+    id                     text        NOT NULL,
+    source                 text        NOT NULL,
+    charge_id              text,
+    payment_intent_id      text,
+    amount                 bigint      NOT NULL,
+    currency               text        NOT NULL,
+    status                 text,
+    reason                 text,
+    failure_reason         text,
+    balance_transaction_id text,
+    metadata               jsonb       NOT NULL,
+    created_at             timestamptz NOT NULL,
+    updated_at             timestamptz NOT NULL,
+    stale                  boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, id)
+);
+CREATE INDEX IF NOT EXISTS refunds_by_charge ON refunds (charge_id);
+COMMENT ON TABLE refunds IS 'One row a refund, as its own events last described it; all_refunds adds those that only their charge told of.';
+COMMENT ON COLUMN refunds.id IS 'Stripe''s id of the refund, re_… or pyr_…';
+COMMENT ON COLUMN refunds.charge_id IS 'The charge that it gives back.';
+COMMENT ON COLUMN refunds.payment_intent_id IS 'The PaymentIntent that it gives back; null where the API version did not tell.';
+COMMENT ON COLUMN refunds.amount IS 'In minor units of currency.';
+COMMENT ON COLUMN refunds.currency IS 'ISO 4217, in small letters.';
+COMMENT ON COLUMN refunds.status IS 'pending, requires_action, succeeded, failed or canceled. One that succeeded may still fail.';
+COMMENT ON COLUMN refunds.reason IS 'Why: duplicate, fraudulent, requested_by_customer or expired_uncaptured_charge.';
+COMMENT ON COLUMN refunds.failure_reason IS 'Why it failed.';
+COMMENT ON COLUMN refunds.balance_transaction_id IS 'What it took from the balance.';
+
+CREATE TABLE IF NOT EXISTS charge_refunds (
+    account                text        NOT NULL,
+    livemode               boolean     NOT NULL,
+    charge_id              text        NOT NULL,
+    id                     text        NOT NULL,
+    source                 text        NOT NULL,
+    payment_intent_id      text,
+    amount                 bigint      NOT NULL,
+    currency               text        NOT NULL,
+    status                 text,
+    reason                 text,
+    failure_reason         text,
+    balance_transaction_id text,
+    metadata               jsonb       NOT NULL,
+    created_at             timestamptz NOT NULL,
+    updated_at             timestamptz NOT NULL,
+    stale                  boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, charge_id, id)
+);
+COMMENT ON TABLE charge_refunds IS 'The refunds that the newest event of each charge lists, in API versions before 2022-11-15: at most its newest ten. all_refunds has each refund once.';
+COMMENT ON COLUMN charge_refunds.charge_id IS 'The charge that lists it.';
+COMMENT ON COLUMN charge_refunds.id IS 'Stripe''s id of the refund.';
+COMMENT ON COLUMN charge_refunds.payment_intent_id IS 'The PaymentIntent that it gives back; null where the API version did not tell.';
+COMMENT ON COLUMN charge_refunds.amount IS 'In minor units of currency.';
+COMMENT ON COLUMN charge_refunds.currency IS 'ISO 4217, in small letters.';
+COMMENT ON COLUMN charge_refunds.status IS 'As in refunds.';
+COMMENT ON COLUMN charge_refunds.reason IS 'As in refunds.';
+COMMENT ON COLUMN charge_refunds.failure_reason IS 'As in refunds.';
+COMMENT ON COLUMN charge_refunds.balance_transaction_id IS 'What it took from the balance.';
+
+CREATE TABLE IF NOT EXISTS disputes (
+    account           text        NOT NULL,
+    livemode          boolean     NOT NULL,
+    id                text        NOT NULL,
+    source            text        NOT NULL,
+    charge_id         text,
+    payment_intent_id text,
+    amount            bigint      NOT NULL,
+    currency          text        NOT NULL,
+    status            text        NOT NULL,
+    reason            text,
+    evidence_due_at   timestamptz,
+    won               boolean,
+    funds_withdrawn   bigint,
+    funds_reinstated  bigint,
+    dispute_fee       bigint,
+    funds_currency    text,
+    metadata          jsonb       NOT NULL,
+    created_at        timestamptz NOT NULL,
+    updated_at        timestamptz NOT NULL,
+    stale             boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, id)
+);
+CREATE INDEX IF NOT EXISTS disputes_by_charge ON disputes (charge_id);
+COMMENT ON TABLE disputes IS 'One row a dispute or inquiry, as Stripe last described it.';
+COMMENT ON COLUMN disputes.id IS 'Stripe''s id of the dispute, du_… or dp_…';
+COMMENT ON COLUMN disputes.charge_id IS 'The disputed charge.';
+COMMENT ON COLUMN disputes.payment_intent_id IS 'The disputed PaymentIntent; null where the API version did not tell.';
+COMMENT ON COLUMN disputes.amount IS 'What is disputed, in minor units of currency.';
+COMMENT ON COLUMN disputes.currency IS 'ISO 4217, in small letters.';
+COMMENT ON COLUMN disputes.status IS 'needs_response, under_review, won, lost, prevented, …; warning_… are inquiries, which move no funds.';
+COMMENT ON COLUMN disputes.reason IS 'What the payer claims, as fraudulent.';
+COMMENT ON COLUMN disputes.evidence_due_at IS 'Until when evidence can be sent.';
+COMMENT ON COLUMN disputes.won IS 'True or false once decided, null before, and for inquiries.';
+COMMENT ON COLUMN disputes.funds_withdrawn IS 'What was taken from the balance, in minor units of funds_currency, without the fee; null where not told.';
+COMMENT ON COLUMN disputes.funds_reinstated IS 'What was given back to the balance, in minor units of funds_currency; null where not told.';
+COMMENT ON COLUMN disputes.dispute_fee IS 'What the dispute cost, in minor units of funds_currency; null where not told.';
+COMMENT ON COLUMN disputes.funds_currency IS 'The currency of the balance; null where no funds moved.';
+
 -- ------------------------------------------------------------ billing: what is sold
 
 CREATE TABLE IF NOT EXISTS products (
