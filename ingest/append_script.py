@@ -1,8 +1,8 @@
 """The one script that writes the log: look for a duplicate, append, remember, in that order.
 
 A failing XADD must leave nothing remembered, or the sender's retry would be taken for a duplicate and the
-event lost. Redis runs the script whole, so nobody sees a half of it; and it is refused at the start, before
-its first write, when the server is out of memory.
+event lost. Redis runs the script whole, so nobody sees a half of it; and a server without memory refuses its
+first write, so it leaves nothing behind.
 
 Keys: the partition's stream, its bookkeeping (a hash), its six day-sets of digests.
 Arguments: the bytes that the log may hold, the digests that may be remembered, 1 to append what is
@@ -28,10 +28,11 @@ local today = math.floor(tonumber(redis.call('TIME')[1]) / 86400)
 local slot = today % {DAYS}
 local todays_set = KEYS[3 + slot]
 
--- A day-set is reused after {DAYS} days; the bookkeeping knows which day it holds.
+-- A day-set is reused after {DAYS} days; the bookkeeping knows which day it holds. HSET comes first: without
+-- memory it is refused, while after an UNLINK the server would let the rest of the script pass.
 if tonumber(redis.call('HGET', book, 'day' .. slot) or -1) ~= today then
-  redis.call('UNLINK', todays_set)
   redis.call('HSET', book, 'day' .. slot, today)
+  redis.call('UNLINK', todays_set)
 end
 local remembered, days = {{}}, redis.call('HMGET', book, {", ".join(f"'day{day}'" for day in range(DAYS))})
 for i = 1, {DAYS} do

@@ -2,9 +2,9 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import uuid4
 
 import pytest
@@ -13,6 +13,7 @@ from psycopg.sql import SQL, Identifier
 from redis import Redis
 
 from ingest.settings import Settings
+from tests.pipeline import Delivery, Pipeline
 from workers.database import Connection, apply_schema, connect
 from workers.servers.embedded import embedded
 
@@ -81,3 +82,23 @@ def with_search_path(url: str, schema: str) -> str:
     """`url` for connections that see `schema` alone; a conninfo string, which psycopg takes as well."""
     options = f"{conninfo_to_dict(url).get('options', '')} -csearch_path={schema}".strip()
     return make_conninfo(url, options=options)
+
+
+@pytest.fixture
+def pipeline(settings: Settings, database: Connection, redis: Redis) -> Iterator[Pipeline]:
+    """The test's own log and database with a drain between them."""
+    pipeline = Pipeline(settings, database, redis)
+    yield pipeline
+    pipeline.close()
+
+
+@pytest.fixture
+def given(pipeline: Pipeline) -> Callable[..., list[dict[str, Any]]]:
+    """`given(table, *events)`: the table's rows once the events were delivered in this order and drained."""
+
+    def rows(table: str, *events: Delivery) -> list[dict[str, Any]]:
+        pipeline.deliver(*events)
+        pipeline.run()
+        return pipeline.rows(table)
+
+    return rows
