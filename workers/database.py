@@ -19,7 +19,7 @@ def connect(url: str, *, autocommit: bool = True, **options: Any) -> Connection:
     return psycopg.connect(url, autocommit=autocommit, row_factory=dict_row, **options)
 
 
-def apply_schema(connection: Connection) -> None:
+def apply_schema(connection: "psycopg.Connection[Any]") -> None:
     """Bring the database to what schema.sql says, in one transaction; one process at a time."""
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [SCHEMA_LOCK])

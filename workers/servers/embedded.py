@@ -1,14 +1,16 @@
-"""Both embedded servers on one home, started and stopped together."""
+"""Both embedded servers on one home."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ingest.settings import Settings
 from workers.servers.guardian import Guardian
 from workers.servers.home import Home
 from workers.servers.ports import available
 from workers.servers.postgres import Postgres
+from workers.servers.server import Server
 from workers.servers.valkey import Valkey
 
 
@@ -35,7 +37,6 @@ def embedded(path: Path) -> Iterator[Embedded]:
     with home.lock() as held, Guardian(held) as guardian:
         valkey = Valkey(home, guardian, available(0, variable="REDIS_PORT"))
         postgres = Postgres(home, guardian, available(0, variable="DATABASE_PORT"))
-        postgres.forget_last_run()
         try:
             valkey.start()
             postgres.start()
@@ -43,3 +44,15 @@ def embedded(path: Path) -> Iterator[Embedded]:
         finally:
             valkey.stop()
             postgres.stop()
+
+
+def servers(settings: Settings, home: Home, guardian: Guardian) -> dict[str, Server]:
+    """Those that `settings` names no server for, by the variable that would name it; none is started."""
+    wanted: dict[str, Server] = {}
+    if not settings.redis_url:
+        port = available(settings.redis_port, variable="REDIS_PORT")
+        wanted["REDIS_URL"] = Valkey(home, guardian, port)
+    if not settings.database_url:
+        port = available(settings.database_port, variable="DATABASE_PORT")
+        wanted["DATABASE_URL"] = Postgres(home, guardian, port)
+    return wanted

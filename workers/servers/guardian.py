@@ -42,14 +42,21 @@ class Guardian:
         """See to it that the guardian process is there; True if it had to be started."""
         if self._process is not None and self._process.poll() is None:
             return False
-        self._process = subprocess.Popen(
+        try:
+            self._process = self._spawn()
+        except PermissionError:  # the group ended with its last member
+            self._group = 0
+            self._process = self._spawn()
+        self._group = self._group or self._process.pid
+        return True
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
             [sys.executable, "-I", "-S", __file__],
             stdin=subprocess.PIPE,
             process_group=self._group,
             pass_fds=self._held,
         )
-        self._group = self._group or self._process.pid
-        return True
 
     def start(
         self,
@@ -59,8 +66,9 @@ class Guardian:
         owner_of: Path | None = None,
         environment: Mapping[str, str] | None = None,
         output: IO[bytes] | None = None,
+        held: int | None = None,
     ) -> "subprocess.Popen[bytes]":
-        """Start `program`; one that is `owner_of` a directory never runs as root."""
+        """Start `program`; one that is `owner_of` a directory never runs as root. It inherits `held`, too."""
         launch = [sys.executable, "-I", "-S", str(Path(__file__).with_name("launch.py"))]
         return subprocess.Popen(
             [*launch, str(int(death_signal)), str(owner_of or ""), *map(str, program)],
@@ -69,7 +77,7 @@ class Guardian:
             stderr=None if output is None else subprocess.STDOUT,
             env=environment,
             process_group=self._group,
-            pass_fds=self._held,
+            pass_fds=self._held if held is None else (*self._held, held),
         )
 
 

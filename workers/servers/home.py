@@ -18,13 +18,22 @@ class HomeInUse(Refusal):
     """Another stack holds this home: stop that one, or set HOOKLOG_HOME to another directory."""
 
 
+class UnusableHome(Refusal):
+    """The home's directory can't be made: set HOOKLOG_HOME to one that can."""
+
+
 class Home:
     """`path` is created where it is missing. Others may pass through it and list nothing: where Postgres
     must run as another uid, its own directory in here has to be within reach."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
-        self.path.mkdir(mode=0o711, parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(mode=0o711, parents=True, exist_ok=True)
+        except OSError as error:
+            raise UnusableHome(
+                f"{self.path} cannot be made a home ({error.strerror}): set HOOKLOG_HOME to another directory"
+            ) from None
 
     def directory(self, name: str) -> Path:
         path = self.path / name
@@ -53,6 +62,15 @@ class Home:
             yield descriptor
         finally:
             os.close(descriptor)
+
+    def locked(self) -> bool:
+        """Whether a stack holds this home."""
+        with (self.path / "lock").open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
 
     def _take(self, descriptor: int) -> None:
         deadline = time.monotonic() + REMNANTS_SECONDS

@@ -86,8 +86,8 @@ class Postgres(Server):
                 connection.execute(SQL("CREATE DATABASE {}").format(Identifier(DATABASE)))
 
     def forget_last_run(self) -> None:
-        """Drop the pid file that a killed server left. Only for who knows that none runs: Postgres would
-        take any process that since got the same pid for itself, and never start."""
+        """Remove the pid file: Postgres would take whatever process since got its pid for itself, and not
+        start (in a container, where pids repeat, never again)."""
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def command(self) -> list[str | Path]:

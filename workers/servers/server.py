@@ -1,9 +1,12 @@
 """What the embedded servers have in common: a process in the guardian's group, ready or not."""
 
+import fcntl
 import signal
 import subprocess
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -14,11 +17,16 @@ from workers.servers.home import Home
 # Replaying what a crash left may take minutes; a server that died meanwhile is noticed at once.
 READY_SECONDS = 300.0
 STOP_SECONDS = 30.0
+REMNANTS_SECONDS = 10.0
 POLL_SECONDS = 0.01
 
 
 class ServerFailed(Refusal):
     """An embedded server did not start: the message ends with what it wrote to its log."""
+
+
+class StillEnding(Refusal):
+    """A server was killed and its last process is not gone yet: two of them must not share their data."""
 
 
 class Server(ABC):
@@ -55,7 +63,15 @@ class Server(ABC):
 
     def start(self) -> None:
         """Start it and wait until it answers. Raises ServerFailed."""
-        self.spawn()
+        deadline = time.monotonic() + REMNANTS_SECONDS
+        while True:
+            try:
+                self.spawn()
+                break
+            except StillEnding:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(POLL_SECONDS)
         deadline = time.monotonic() + READY_SECONDS
         while not self.is_ready():
             if not self.alive or time.monotonic() > deadline:
@@ -63,16 +79,32 @@ class Server(ABC):
                 raise ServerFailed(f"the embedded {self.name} did not start. {self.last_words()}")
             time.sleep(POLL_SECONDS)
 
-    def spawn(self) -> None:
-        """Start it, and do not wait."""
-        with self.log.open("ab") as log:
+    def spawn(self) -> "subprocess.Popen[bytes]":
+        """Start it, and do not wait. Raises StillEnding."""
+        with self._alone() as held, self.log.open("ab") as log:
             self.process = self._guardian.start(
                 self.command(),
                 death_signal=self.death_signal,
                 owner_of=self.owned,
                 environment={"LC_ALL": "C", "TZ": "UTC"},
                 output=log,
+                held=held,
             )
+        return self.process
+
+    @contextmanager
+    def _alone(self) -> Iterator[int]:
+        """A lock for the server and all its children to inherit: it is free once the last of them is gone."""
+        with (self.directory / "running").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StillEnding(f"a process of the last {self.name} still runs") from None
+            self.forget_last_run()
+            yield file.fileno()
+
+    def forget_last_run(self) -> None:  # noqa: B027 - most servers leave nothing behind
+        """Remove what a killed server left and the next one would trip over; none of it runs any more."""
 
     @property
     def alive(self) -> bool:

@@ -1,0 +1,80 @@
+"""`hooklog`: one command, whose parts are imported when they are asked for."""
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+
+from ingest.refusal import Refusal
+
+ROOT = Path(__file__).parent.parent
+
+
+class Lazy(NamedTuple):
+    """Where a command is, as `module:name`, and its line in the list of all."""
+
+    target: str
+    help: str
+
+
+COMMANDS: Mapping[str, Lazy] = {
+    "up": Lazy("workers.commands.up:up", "Start everything: servers, web, workers."),
+    "demo": Lazy("workers.demo:demo", "Feed a simulated business through the front door."),
+    "status": Lazy("workers.commands.status:status", "Show lag, events, dead letters and memory."),
+    "psql": Lazy("workers.commands.psql:psql", "Query the database."),
+    "urls": Lazy("workers.commands.urls:urls", "Print where web, redis and database are."),
+    "settle": Lazy("workers.commands.settle:settle", "Wait until everything accepted is in Postgres."),
+    "dead-letters": Lazy(
+        "workers.dead_letters_command:dead_letters", "List what could not be digested, say why, retry."
+    ),
+    "rebuild": Lazy("workers.rebuild_command:rebuild", "Build tables anew from the history."),
+    "test": Lazy("workers.commands.suite:suite", "Run the tests on servers of their own."),
+    "bench": Lazy("bench.run:bench", "Measure, and compare with the floors."),
+    "web": Lazy("workers.commands.processes:web", "Receive webhooks (one process of a stack)."),
+    "drain": Lazy("workers.commands.processes:drain", "Drain the log into Postgres (one process)."),
+    "scheduler": Lazy("workers.commands.processes:scheduler", "Enqueue scheduled jobs (one process)."),
+    "sweep": Lazy("workers.commands.processes:sweep", "Find what was not drained, and trim (one process)."),
+}
+
+
+class LazyGroup(click.Group):
+    """Imports a command's module when the command is run, and turns a Refusal into one sentence."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, name = COMMANDS[cmd_name].target.partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.help) for name, command in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Refusal as refusal:
+            raise click.ClickException(str(refusal)) from refusal
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="hooklog")
+def hooklog() -> None:
+    """Stripe's webhooks, kept in a durable log and told in Postgres."""
+
+
+def main() -> None:
+    """The entry of `hooklog`. The folders beside `workers` are importable, from wherever it is called."""
+    sys.path.insert(0, str(ROOT))
+    hooklog(prog_name="hooklog")
+
+
+if __name__ == "__main__":
+    main()

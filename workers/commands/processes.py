@@ -1,0 +1,54 @@
+"""The processes of a stack, one command each, as the Procfile and `hooklog up` start them."""
+
+import click
+
+from ingest.logging import configure
+from ingest.refusal import Refusal
+from ingest.settings import Settings
+
+
+class Unset(Refusal):
+    """A process of a stack needs to be told where the servers are."""
+
+
+@click.command()
+def web() -> None:
+    """Receive webhooks on HOST and PORT until SIGTERM. Needs REDIS_URL."""
+    from ingest import web
+
+    web.main(_settings("REDIS_URL"))
+
+
+@click.command()
+def drain() -> None:
+    """Drain the log into Postgres until SIGTERM. Needs REDIS_URL and DATABASE_URL. Any number may run."""
+    from workers import drain_worker
+
+    configure()
+    drain_worker.main(_settings("REDIS_URL", "DATABASE_URL"))
+
+
+@click.command()
+def scheduler() -> None:
+    """Enqueue jobs whose time has come, until SIGTERM. Needs REDIS_URL. Any number may run."""
+    from workers import scheduler
+
+    configure()
+    scheduler.main(_settings("REDIS_URL"))
+
+
+@click.command()
+def sweep() -> None:
+    """Find what was not drained and trim what was, until SIGTERM. Needs REDIS_URL and DATABASE_URL."""
+    from workers import sweep
+
+    configure()
+    sweep.main(_settings("REDIS_URL", "DATABASE_URL"))
+
+
+def _settings(*needed: str) -> Settings:
+    settings = Settings.from_environment()
+    missing = [name for name in needed if not getattr(settings, name.lower())]
+    if missing:
+        raise Unset(f"{' and '.join(missing)} must be set, or start everything by `hooklog up`")
+    return settings

@@ -1,0 +1,92 @@
+"""`hooklog up`, as the person who typed it sees it."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+from psycopg.conninfo import conninfo_to_dict
+
+from ingest.settings import DEFAULT_SOURCE, Settings
+from workers.stack import Stack
+from workers.up import SECRET_FILE, running
+
+
+@click.command()
+def up() -> None:
+    """Start everything, and keep it running until Ctrl-C.
+
+    Without REDIS_URL or DATABASE_URL it brings a Valkey or a PostgreSQL of its own, with the data under
+    HOOKLOG_HOME.
+    """
+    settings = Settings.from_environment()
+    try:
+        with running(settings, say) as (stack, found):
+            click.echo(told(settings, found))
+            stack.watch()
+    except KeyboardInterrupt:
+        say("stopped")
+
+
+def say(sentence: str) -> None:
+    click.echo(f"hooklog: {sentence}", err=True)
+
+
+def told(settings: Settings, stack: Stack) -> str:
+    """What runs where, which secret is in use, and what to type next."""
+    home = shown(settings.hooklog_home)
+    started = stack.settings
+    assert started.redis_url
+    assert started.database_url
+    redis, database = redis_place(started.redis_url), database_place(started.database_url)
+    if not settings.redis_url:
+        redis += f", data in {home}/valkey"
+    if not settings.database_url:
+        database += f", data in {home}/postgres"
+    lines = [
+        "hooklog is running. Ctrl-C stops it; nothing is lost by that.",
+        "",
+        f"  web        {stack.web}/webhooks",
+        f"  redis      {redis}",
+        f"  database   {database}",
+        f"  workers    {settings.drain_workers} drain, scheduler, sweep",
+        f"  secret     {secret_line(settings, started)}",
+        "",
+        "Next:",
+        "  ./run demo      feed it a simulated business, and see what an analyst sees",
+        "  ./run psql      query the database",
+        "  ./run status    see what waits, what failed, and how full the log is",
+    ]
+    return "\n".join(lines)
+
+
+def secret_line(settings: Settings, started: Settings) -> str:
+    secrets = started.webhook_secrets[DEFAULT_SOURCE]
+    line = ", ".join(masked(secret.get_secret_value()) for secret in secrets)
+    if DEFAULT_SOURCE in settings.webhook_secrets:
+        return f"{line}, from STRIPE_WEBHOOK_SECRET"
+    return (
+        f"{line}, made for the demo and kept in {shown(settings.hooklog_home)}/{SECRET_FILE};\n"
+        f"{'':13}for Stripe's own deliveries set STRIPE_WEBHOOK_SECRET"
+    )
+
+
+def masked(secret: str) -> str:
+    """Enough to recognise it by, and no more."""
+    return f"{secret[:6]}…{secret[-4:]}" if len(secret) >= 24 else "…"
+
+
+def redis_place(url: str) -> str:
+    """Host, port and database, without a password."""
+    at = urlsplit(url)
+    return f"{at.hostname}:{at.port or 6379}{at.path or '/0'}" if at.hostname else at.path
+
+
+def database_place(url: str) -> str:
+    at = conninfo_to_dict(url)
+    return f"{at.get('host', 'localhost')}:{at.get('port', 5432)}/{at.get('dbname', '')}"
+
+
+def shown(path: Path) -> str:
+    """`path` as it is shortest to type from here."""
+    absolute = path.absolute()
+    return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(absolute)

@@ -1,0 +1,15 @@
+"""`hooklog urls`: where a running stack is, for scripts."""
+
+import click
+
+from ingest.settings import Settings
+from workers.stack import find
+
+
+@click.command()
+def urls() -> None:
+    """Print `web=…`, `redis=…`, `database=…` of the stack that runs on HOOKLOG_HOME, passwords included."""
+    stack = find(Settings.from_environment().hooklog_home)
+    settings = stack.settings
+    for name, url in (("web", stack.web), ("redis", settings.redis_url), ("database", settings.database_url)):
+        click.echo(f"{name}={url}")

@@ -1,0 +1,128 @@
+"""`hooklog up`: servers where none are named, the schema, and every process, until it is told to stop."""
+
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from ingest.settings import DEFAULT_SOURCE, Settings
+from workers.readiness import make_ready
+from workers.servers.embedded import servers
+from workers.servers.guardian import Guardian
+from workers.servers.home import Home
+from workers.servers.ports import available
+from workers.stack import Stack, announce, withdraw
+from workers.supervisor import Part, Say, stop
+
+SECRET_FILE = "webhook-secret"  # noqa: S105 - the file's name
+LOOK_SECONDS = 0.1
+WEB_SECONDS = 30.0
+SERVER_GRACE_SECONDS = 30.0
+
+Environment = Mapping[str, str]
+
+
+class Up:
+    """One stack on one home, in the order in which its parts stop: web, workers, servers."""
+
+    def __init__(self, settings: Settings, home: Home, guardian: Guardian, say: Say) -> None:
+        self.settings = settings
+        self.home = home
+        self._guardian = guardian
+        self._say = say
+        self._web: list[Part] = []
+        self._workers: list[Part] = []
+        self._servers: list[Part] = []
+
+    def stop(self) -> None:
+        """Stop everything in order; each stage waits for the one before."""
+        withdraw(self.home)
+        stop(self._web, self.settings.shutdown_grace_seconds, self._say)
+        stop(self._workers, self.settings.shutdown_grace_seconds, self._say)
+        stop(self._servers, SERVER_GRACE_SECONDS, self._say)
+
+    def watch(self) -> None:
+        """See to it that every process runs, for ever."""
+        while True:
+            self._tend()
+            time.sleep(LOOK_SECONDS)
+
+    def start(self) -> Stack:
+        """Start everything; returns when web answers. Raises Refusals."""
+        settings = self.settings
+        port = available(settings.port, variable="PORT", host=settings.host)
+        given = {"PORT": str(port), "HOOKLOG_HOME": str(self.home.path)}
+        for variable, server in servers(settings, self.home, self._guardian).items():
+            server.start()
+            given[variable] = server.url
+            self._servers.append(
+                Part(server.name, server.spawn, stop_signal=server.stop_signal, process=server.process)
+            )
+        if DEFAULT_SOURCE not in settings.webhook_secrets:
+            given["STRIPE_WEBHOOK_SECRET"] = self.home.secret(SECRET_FILE, prefix="whsec_")
+        environment = {**os.environ, **given}
+        for warning in make_ready(Settings.from_environment(environment)):
+            self._say(warning)
+        self._web = [self._part("web", "web", environment)]
+        self._workers = [
+            *(self._part(f"drain {n + 1}", "drain", environment) for n in range(settings.drain_workers)),
+            self._part("scheduler", "scheduler", environment),
+            self._part("sweep", "sweep", environment),
+        ]
+        stack = Stack(os.getpid(), f"http://{reachable(settings.host)}:{port}", ours(environment))
+        self._wait_for_web(port)
+        announce(self.home, stack)
+        return stack
+
+    def _part(self, name: str, command: str, environment: Environment) -> Part:
+        program = [sys.executable, "-m", "workers.command", command]
+        return Part(name, lambda: self._guardian.start(program, environment=environment))
+
+    def _tend(self) -> None:
+        if self._guardian.watch():
+            self._say("the guardian ended; it was started again")
+        for part in (*self._servers, *self._workers, *self._web):
+            part.tend(self._say)
+
+    def _wait_for_web(self, port: int) -> None:
+        deadline = time.monotonic() + WEB_SECONDS
+        while time.monotonic() < deadline:
+            self._tend()
+            with socket.socket() as client:
+                if client.connect_ex((reachable(self.settings.host), port)) == 0:
+                    return
+            time.sleep(LOOK_SECONDS)
+        self._say(f"web does not answer yet, after {WEB_SECONDS:g} s; it goes on being watched")
+
+
+@contextmanager
+def running(settings: Settings, say: Say) -> Iterator[tuple[Up, Stack]]:
+    """A whole stack on a home that nobody else holds; it stops with the block. Raises Refusals.
+
+    The signals that end a process raise KeyboardInterrupt, as Ctrl-C does, at the start and later.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    home = Home(settings.hooklog_home)
+    with home.lock() as held, Guardian(held) as guardian:
+        up = Up(settings, home, guardian, say)
+        try:
+            yield up, up.start()
+        finally:
+            up.stop()
+
+
+def reachable(host: str) -> str:
+    """`host` as a client on this machine calls it."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - it is read, not bound
+
+
+def ours(environment: Environment) -> dict[str, str]:
+    """What of an environment configures hooklog."""
+    fields = {name.upper() for name in Settings.model_fields}
+    return {
+        name: value for name, value in environment.items() if name in fields or name.startswith("STRIPE_")
+    }
