@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -102,3 +103,24 @@ def given(pipeline: Pipeline) -> Callable[..., list[dict[str, Any]]]:
         return pipeline.rows(table)
 
     return rows
+
+
+COVERED: defaultdict[str, set[str]] = defaultdict(set)
+
+
+@pytest.fixture
+def covered() -> Callable[[str, set[str]], None]:
+    """Name the event types that a law covered for a projection; a law that covered none fails."""
+
+    def cover(projection: str, types: set[str]) -> None:
+        assert types, f"no event of the sample is of an object that {projection} reads"
+        COVERED[projection] |= types
+
+    return cover
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if COVERED:
+        terminalreporter.section("event types that the laws covered")
+    for projection, types in sorted(COVERED.items()):
+        terminalreporter.line(f"{projection}: {', '.join(sorted(types))}")

@@ -1,0 +1,145 @@
+"""The laws that every projection keeps: its table is a function of the set of events, and of nothing else."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies
+from redis import Redis
+
+from ingest.event import Event
+from ingest.settings import Settings
+from projections.projection import Projection
+from projections.registry import registered
+from tests.pipeline import Pipeline, Rows, delivered
+from workers.database import Connection
+from workers.rebuild import Rebuild
+from workers.simulator import simulate
+
+OBJECTS = 12
+
+EXAMPLES = settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+each_projection = pytest.mark.parametrize("projection", registered(), ids=lambda p: p.table)
+
+
+@cache
+def all_events() -> Mapping[str, Mapping[str, Sequence[Event]]]:
+    """Simulated events by the type and id of their object, in two of Stripe's API versions."""
+    found: defaultdict[str, defaultdict[str, list[Event]]] = defaultdict(lambda: defaultdict(list))
+    for seed, version in ((1, "2026-10-28.endive"), (2, "2020-08-27")):
+        for body in simulate(seed=seed, payments=60, subscriptions=30, api_version=version).bodies():
+            event = delivered(body)
+            if event.identity:
+                found[event.object_type][event.identity.object_id].append(event)
+    return found
+
+
+@cache
+def sample(projection: Projection) -> tuple[Event, ...]:
+    """All events of some objects that the projection reads: those with the most, and some others."""
+    chosen: list[Event] = []
+    for kind in projection.reads:
+        objects = sorted(all_events().get(kind, {}).values(), key=lambda events: (-len(events), events[0].id))
+        telling = objects[: OBJECTS // 2] + Random(0).sample(
+            objects[OBJECTS // 2 :], min(OBJECTS // 2, len(objects[OBJECTS // 2 :]))
+        )
+        chosen += [event for events in telling for event in events]
+    return tuple(chosen)
+
+
+@pytest.fixture
+def law(
+    settings: Settings, database: Connection, redis: Redis, covered: Callable[[str, set[str]], None]
+) -> Iterator[Callable[[Projection], tuple[Pipeline, Sequence[Event], Rows]]]:
+    """A pipeline of one projection, a sample of its events, and what they make, delivered in order, once."""
+    begun: list[tuple[Pipeline, Sequence[Event], Rows]] = []
+
+    def begin(projection: Projection) -> tuple[Pipeline, Sequence[Event], Rows]:
+        if begun:
+            return begun[0]
+        events = sample(projection)
+        covered(projection.table, {event.type for event in events})
+        pipeline = Pipeline(settings, database, redis, (projection,))
+        pipeline.deliver(*events)
+        pipeline.run()
+        rows = pipeline.tables([projection.table])[projection.table]
+        assert rows, f"no event of the sample makes a row of {projection.table}"
+        begun.append((pipeline, events, rows))
+        return begun[0]
+
+    yield begin
+    for pipeline, *_ in begun:
+        pipeline.close()
+
+
+@each_projection
+@EXAMPLES
+@given(data=strategies.data())
+def test_any_order_any_duplication_and_any_batches_make_the_same_rows(
+    projection: Projection, law: Any, data: strategies.DataObject
+) -> None:
+    pipeline, events, rows = law(projection)
+    random = data.draw(strategies.randoms(use_true_random=False))
+    deliveries = [*events, *random.choices(events, k=len(events) // 4)]
+    random.shuffle(deliveries)
+    pipeline.forget()
+    while deliveries:
+        size = random.randint(1, len(deliveries))
+        pipeline.deliver(*deliveries[:size], force=random.random() < 0.2)
+        pipeline.run()
+        del deliveries[:size]
+    assert rows == pipeline.tables([projection.table])[projection.table]
+
+
+@each_projection
+def test_twice_is_once(projection: Projection, law: Any) -> None:
+    pipeline, events, rows = law(projection)
+    pipeline.deliver(*events, force=True)
+    assert len(events) == pipeline.run()
+    assert rows == pipeline.tables([projection.table])[projection.table]
+
+
+@each_projection
+def test_a_rebuild_changes_nothing_that_was_right(projection: Projection, law: Any) -> None:
+    pipeline, _, rows = law(projection)
+    rebuild = Rebuild(pipeline.settings, [projection.table])
+    list(rebuild.run())
+    assert {0} == set(rebuild.differences.values())
+    assert rows == pipeline.tables([projection.table])[projection.table]
+
+
+@each_projection
+def test_a_rebuild_mends_what_is_missing_wrong_or_too_much(projection: Projection, law: Any) -> None:
+    pipeline, _, rows = law(projection)
+    table = projection.table
+    pipeline.database.execute(f"DELETE FROM {table} WHERE ctid IN (SELECT ctid FROM {table} LIMIT 1)")
+    pipeline.database.execute(
+        f"UPDATE {table} SET source = 'wrong' WHERE ctid IN (SELECT ctid FROM {table} LIMIT 1)"
+    )
+    pipeline.database.execute(
+        f"UPDATE {table} SET {projection.owner} = 'never_was' WHERE ctid IN (SELECT max(ctid) FROM {table})"
+    )
+    list(Rebuild(pipeline.settings, [table]).run())
+    assert rows == pipeline.tables([table])[table]
+
+
+@each_projection
+def test_a_rebuild_takes_in_what_arrives_meanwhile(projection: Projection, law: Any) -> None:
+    pipeline, events, rows = law(projection)
+    pipeline.forget()
+    some = len(events) // 2
+    pipeline.deliver(*events[some:])
+    pipeline.run()
+    rebuild = Rebuild(pipeline.settings, [projection.table]).run()
+    next(rebuild)
+    pipeline.deliver(*events[:some])
+    pipeline.run()
+    list(rebuild)
+    assert rows == pipeline.tables([projection.table])[projection.table]
