@@ -207,7 +207,6 @@ class Invoice:
     number: str | None = None
     amount_paid: int = 0
     intent_id: str | None = None
-    intent_secret: str | None = None
     charge_id: str | None = None
     finalized_at: int | None = None
     paid_at: int | None = None
@@ -225,7 +224,10 @@ class Invoice:
 
     @property
     def tax(self) -> int:
-        return self.tax_percent * (self.subtotal - self.discounted) // 100
+        return sum(self.tax_on(line) for line in self.lines)
+
+    def tax_on(self, line: Line) -> int:
+        return self.tax_percent * (line.amount - line.discount) // 100
 
     @property
     def total(self) -> int:

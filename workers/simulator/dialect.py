@@ -13,6 +13,8 @@ VERSIONS = (
 
 LATEST_CHARGE_ALONE = "2022-11-15"
 """PaymentIntents name their latest charge instead of listing charges; charges no longer list refunds."""
+DISCOUNTS = "2024-06-20"
+"""Subscriptions list any number of discounts, by id."""
 BASIL = "2025-03-31.basil"
 """Invoices no longer name their payment, nor payments their invoice; periods moved to items."""
 CLOVER = "2025-09-30.clover"

@@ -3,21 +3,35 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from workers.simulator import payment_facts
+from workers.simulator import billing_facts, payment_facts
 from workers.simulator.dialect import Dialect
 from workers.simulator.shapes.balance import balance
 from workers.simulator.shapes.charge import charge
 from workers.simulator.shapes.customer import attachment, customer
+from workers.simulator.shapes.discount import coupon, discount
 from workers.simulator.shapes.dispute import dispute
+from workers.simulator.shapes.invoice import invoice, invoice_payment
+from workers.simulator.shapes.invoice_line import invoice_item
 from workers.simulator.shapes.payment_intent import payment_intent
+from workers.simulator.shapes.price import plan, price, product
 from workers.simulator.shapes.refund import refund
 from workers.simulator.shapes.shape import Shape
+from workers.simulator.shapes.subscription import subscription
 from workers.simulator.world import Change
 
 CHAINED = {"charge.refunded", "charge.dispute.closed"}
 """Types that carry `previous_attributes` besides those that end in `.updated`."""
 
 _SHAPES: dict[type, Callable[[Any, Dialect], Shape]] = {
+    billing_facts.Coupon: coupon,
+    billing_facts.Discount: discount,
+    billing_facts.Invoice: invoice,
+    billing_facts.InvoiceItem: invoice_item,
+    billing_facts.InvoicePayment: invoice_payment,
+    billing_facts.Plan: plan,
+    billing_facts.Price: price,
+    billing_facts.Product: product,
+    billing_facts.Subscription: subscription,
     payment_facts.Attachment: attachment,
     payment_facts.Balance: balance,
     payment_facts.Charge: charge,

@@ -8,11 +8,14 @@ from typing import Any
 
 import orjson
 
+from workers.simulator.catalogue import Catalogue, season_after_season
 from workers.simulator.deck import Deck
 from workers.simulator.dialect import VERSIONS, Dialect
+from workers.simulator.memberships import MEMBERSHIPS
 from workers.simulator.purchases import PURCHASES
 from workers.simulator.rendering import event
 from workers.simulator.shop import Shop
+from workers.simulator.subscriber import Subscriber
 from workers.simulator.world import DAY, Change, Story, World
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -98,8 +101,11 @@ def live(*, seed: int, payments: int, subscriptions: int, start: datetime, days:
     """What happens in those days, in the order in which it does."""
     opening = int(start.timestamp())
     world = World(f"{seed} {opening}", opening)
-    shop = Shop(world)
-    world.begin(_trade(shop, payments, days * DAY))
+    if payments:
+        world.begin(_trade(Shop(world), payments, days * DAY))
+    if subscriptions:
+        world.begin(season_after_season(world))
+        world.begin(_grow(world, subscriptions, days * DAY * 2 // 3))
     return world.run(until=opening + days * DAY)
 
 
@@ -108,6 +114,14 @@ def _trade(shop: Shop, orders: int, duration: int) -> Story:
     for wait in arrivals(shop.world, orders, duration):
         yield wait
         shop.world.begin(plots.deal()(shop))
+
+
+def _grow(world: World, subscribers: int, duration: int) -> Story:
+    catalogue = Catalogue(world)
+    plots = Deck(world.random, MEMBERSHIPS)
+    for number, wait in enumerate(arrivals(world, subscribers, duration)):
+        yield wait
+        world.begin(plots.deal()(Subscriber(world, catalogue, number)))
 
 
 def arrivals(world: World, count: int, duration: int) -> Iterator[int]:

@@ -69,9 +69,9 @@ class World:
         changed: F = replace(fact, **changes)
         return self._tell(kind, fact, changed, late)
 
-    def repeat(self, kind: str, fact: F, before: F | None = None) -> F:
+    def repeat(self, kind: str, fact: F, before: F | None = None, *, late: int = 0) -> F:
         """One more event about what another told already."""
-        return self._tell(kind, before, fact, 0)
+        return self._tell(kind, before, fact, late)
 
     def run(self, until: int | None = None) -> Iterator[Change]:
         """What happens, in the order in which it does, up to (not including) an instant."""
