@@ -192,5 +192,6 @@ def _attempt(world: World, intent: Intent, method: Method) -> Charge:
         outcome=None,
         description=intent.description,
         receipt_email=intent.receipt_email,
+        ship_to=intent.ship_to,
         metadata=intent.metadata,
     )

@@ -12,12 +12,12 @@ _STRIDE = 130_287_064_051_713  # coprime to the space, so that counting by it vi
 class Identifiers:
     """An endless supply of ids, the same for the same seed.
 
-    Each id ends in a counter, scattered over eight digits, after ten digits that stand for the seed: no two
+    Each id ends in a counter, scattered over eight digits, after sixteen digits that stand for the seed: no two
     of one run are alike, and runs of different seeds share none.
     """
 
     def __init__(self, seed: str) -> None:
-        self._run = _digits(int.from_bytes(sha256(seed.encode()).digest()[:16]), 10)
+        self._run = _digits(int.from_bytes(sha256(seed.encode()).digest()), 16)
         self._place = 0
 
     def new(self, prefix: str) -> str:
@@ -25,7 +25,7 @@ class Identifiers:
         return f"{prefix}_{self.token()}"
 
     def token(self) -> str:
-        """Eighteen digits that appear nowhere else in the run."""
+        """Twenty-four digits that appear nowhere else in the run."""
         self._place = (self._place + _STRIDE) % _SPACE
         return self._run + _digits(self._place, _DIGITS)
 

@@ -129,6 +129,7 @@ class Charge:
     refunds: tuple[Refund, ...] = ()
     description: str | None = None
     receipt_email: str | None = None
+    ship_to: Person | None = None
     metadata: Metadata = field(default_factory=dict)
 
 

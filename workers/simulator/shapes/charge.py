@@ -2,7 +2,7 @@
 
 from workers.simulator.dialect import BASIL, LATEST_CHARGE_ALONE, Dialect
 from workers.simulator.payment_facts import Charge, Failure, Outcome
-from workers.simulator.shapes.customer import billing_details
+from workers.simulator.shapes.customer import billing_details, shipping
 from workers.simulator.shapes.refund import refund
 from workers.simulator.shapes.shape import Shape, listing, secret
 
@@ -45,7 +45,7 @@ def charge(fact: Charge, dialect: Dialect) -> Shape:
         "receipt_url": None if failure else f"https://pay.stripe.com/receipts/payment/{secret(fact.id)}",
         "refunded": fact.amount_refunded == fact.amount,
         "review": None,
-        "shipping": None,
+        "shipping": shipping(fact.ship_to) if fact.ship_to else None,
         "source": None,
         "source_transfer": None,
         "statement_descriptor": None,

@@ -90,6 +90,16 @@ def payment_method(fact: Method, customer_id: str | None, dialect: Dialect) -> S
     return shape
 
 
+def shipping(to: Person) -> Shape:
+    return {
+        "address": to.address,
+        "carrier": None,
+        "name": to.name,
+        "phone": to.phone,
+        "tracking_number": None,
+    }
+
+
 def billing_details(person: Person, dialect: Dialect) -> Shape:
     shape: Shape = {
         "address": person.address,

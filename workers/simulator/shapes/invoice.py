@@ -4,13 +4,17 @@ from workers.simulator.billing_facts import Invoice, InvoicePayment
 from workers.simulator.dialect import BASIL, CUSTOMER_ACCOUNT, ENDIVE, Dialect
 from workers.simulator.shapes.discount import discount
 from workers.simulator.shapes.invoice_line import line
-from workers.simulator.shapes.shape import Shape, listing
+from workers.simulator.shapes.shape import Shape, listing, secret
 
 
 def invoice(fact: Invoice, dialect: Dialect) -> Shape:
     person, paid = fact.customer.person, fact.status == "paid"
     due = fact.amount_due
-    hosted = f"https://invoice.stripe.com/i/acct_example/live_{fact.id[3:]}" if fact.number else None
+    hosted = (
+        f"https://invoice.stripe.com/i/acct_{fact.customer.id[4:]}/live_{secret(fact.id)}"
+        if fact.number
+        else None
+    )
     shape: Shape = {
         "id": fact.id,
         "object": "invoice",

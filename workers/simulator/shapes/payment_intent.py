@@ -3,13 +3,12 @@
 from workers.simulator.dialect import BASIL, CUSTOMER_ACCOUNT, LATEST_CHARGE_ALONE, Dialect
 from workers.simulator.payment_facts import Failure, Intent
 from workers.simulator.shapes.charge import charge
-from workers.simulator.shapes.customer import payment_method
+from workers.simulator.shapes.customer import payment_method, shipping
 from workers.simulator.shapes.shape import Shape, listing, secret
 
 
 def payment_intent(fact: Intent, dialect: Dialect) -> Shape:
     latest = fact.charges[0].id if fact.charges else None
-    ship_to = fact.ship_to
     shape: Shape = {
         "id": fact.id,
         "object": "payment_intent",
@@ -45,21 +44,15 @@ def payment_intent(fact: Intent, dialect: Dialect) -> Shape:
                 "mandate_options": None,
                 "network": None,
                 "request_three_d_secure": "automatic",
-            }
+            },
+            "link": {"persistent_token": None},
         },
         "payment_method_types": list(fact.method_kinds),
         "processing": None,
         "receipt_email": fact.receipt_email,
         "review": None,
         "setup_future_usage": "off_session" if fact.off_session else None,
-        "shipping": ship_to
-        and {
-            "address": ship_to.address,
-            "carrier": None,
-            "name": ship_to.name,
-            "phone": ship_to.phone,
-            "tracking_number": None,
-        },
+        "shipping": shipping(fact.ship_to) if fact.ship_to else None,
         "source": None,
         "statement_descriptor": None,
         "statement_descriptor_suffix": None,
