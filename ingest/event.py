@@ -119,9 +119,9 @@ def _data(body: Mapping[str, Any]) -> dict[str, Any] | None:
 def _object_id(kind: str, subject: Mapping[str, Any]) -> str | None:
     if kind == "invoice.upcoming":
         return None
-    own = _optional_text(subject.get("id"))
-    if own:
-        return own
+    own = subject.get("id")
+    if own is not None:  # a merchant may choose any characters for a coupon's
+        return own if isinstance(own, str) and 0 < len(own) <= 255 else None
     # Old discounts, cash balances and entitlement summaries have no id: there is one to an owner.
     for owner in ("subscription", "customer"):
         named = subject.get(owner)
@@ -151,7 +151,7 @@ def _instant(created: object) -> datetime:
                 return datetime.fromtimestamp(created, UTC)
             case str():
                 instant = datetime.fromisoformat(created)
-                return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+                return instant.astimezone(UTC) if instant.tzinfo else instant.replace(tzinfo=UTC)
     except (ValueError, OverflowError, OSError):
         pass
     raise MalformedEvent("the event has no usable 'created': expected seconds since 1970 or ISO 8601")
