@@ -82,8 +82,15 @@ CREATE TABLE IF NOT EXISTS incidents (
     resolved_at      timestamptz
 );
 COMMENT ON TABLE incidents IS 'Where the log and the checkpoint disagreed: a log that lost its tail, or a database that was restored.';
+COMMENT ON COLUMN incidents.id IS 'A number of its own.';
+COMMENT ON COLUMN incidents.detected_at IS 'When the drain found it.';
+COMMENT ON COLUMN incidents.partition IS 'The partition of the log.';
+COMMENT ON COLUMN incidents.kind IS 'What was found.';
+COMMENT ON COLUMN incidents.checkpoint IS 'The entry that the checkpoint named.';
+COMMENT ON COLUMN incidents.resumed_from IS 'The entry that the drain went on from.';
 COMMENT ON COLUMN incidents.doubt_since IS 'Events of Stripe''s from this instant on may be missing until reconciled: the last drained event''s, minus an hour.';
 COMMENT ON COLUMN incidents.doubt_until IS 'The end of that range.';
+COMMENT ON COLUMN incidents.resolved_at IS 'When what was missing had been fetched; null until then.';
 
 CREATE TABLE IF NOT EXISTS dead_letters (
     account     text        NOT NULL,
@@ -97,6 +104,13 @@ CREATE TABLE IF NOT EXISTS dead_letters (
     PRIMARY KEY (account, livemode, object, object_id, projection)
 );
 COMMENT ON TABLE dead_letters IS 'Objects whose newest event a projection could not digest; the row shows the newest that it could, and says stale.';
+COMMENT ON COLUMN dead_letters.account IS 'The Stripe account.';
+COMMENT ON COLUMN dead_letters.livemode IS 'True for real money, false for test data.';
+COMMENT ON COLUMN dead_letters.object IS 'The object''s type, as payment_intent.';
+COMMENT ON COLUMN dead_letters.object_id IS 'The object''s id.';
+COMMENT ON COLUMN dead_letters.projection IS 'The table whose row shows an older state.';
+COMMENT ON COLUMN dead_letters.event_id IS 'The event that could not be digested.';
+COMMENT ON COLUMN dead_letters.detected_at IS 'Since when.';
 COMMENT ON COLUMN dead_letters.reason IS 'The kind of error and where it arose; never a value of the payload.';
 
 CREATE TABLE IF NOT EXISTS configuration (
@@ -848,3 +862,237 @@ SELECT account, livemode, event_type, created_at, subscription_id, customer_id, 
     plan_type_before AS plan_before, plan_type_after AS plan_after, price_id_before, price_id_after,
     quantity_before, quantity_after, currency, monthly_amount_before, monthly_amount_after, event_id
 FROM subscription_changes;
+COMMENT ON VIEW subscription_events IS 'What happened to each subscription, for people: one row a change.';
+COMMENT ON COLUMN subscription_events.plan_before IS 'Its plan before.';
+COMMENT ON COLUMN subscription_events.plan_after IS 'Its plan after.';
+
+-- ============================================================ views across objects
+
+CREATE OR REPLACE VIEW stripe_objects AS
+SELECT heads.object, heads.object_id AS id, heads.account, heads.livemode,
+    coalesce(events.payload_clean, events.payload)::jsonb #> '{data,object}' AS data,
+    heads.deleted, events.event_id, events.type AS event_type, events.created_at AS as_of
+FROM heads
+JOIN events ON events.place = heads.place;
+COMMENT ON VIEW stripe_objects IS 'The newest state of every object that Stripe ever told of, of whatever type. Good for looking one up by object and id; the tables are better for sums.';
+COMMENT ON COLUMN stripe_objects.object IS 'Stripe''s type of object, as payment_intent.';
+COMMENT ON COLUMN stripe_objects.id IS 'Its id; empty where the account has one such object only (balance).';
+COMMENT ON COLUMN stripe_objects.account IS 'The Stripe account.';
+COMMENT ON COLUMN stripe_objects.livemode IS 'True for real money, false for test data.';
+COMMENT ON COLUMN stripe_objects.data IS 'The object as its newest event described it, in that event''s API version.';
+COMMENT ON COLUMN stripe_objects.deleted IS 'Whether it is gone; data is then its last state.';
+COMMENT ON COLUMN stripe_objects.event_id IS 'The newest event.';
+COMMENT ON COLUMN stripe_objects.event_type IS 'That event''s type.';
+COMMENT ON COLUMN stripe_objects.as_of IS 'When Stripe made that event.';
+
+CREATE OR REPLACE VIEW all_refunds AS
+SELECT told.account, told.livemode, told.id, told.source, told.charge_id,
+    coalesce(told.payment_intent_id, charges.payment_intent_id) AS payment_intent_id,
+    told.amount, told.currency, told.status, told.reason, told.failure_reason, told.balance_transaction_id,
+    told.metadata, told.created_at, told.updated_at, told.stale
+FROM (
+    SELECT account, livemode, id, source, charge_id, payment_intent_id, amount, currency, status, reason,
+        failure_reason, balance_transaction_id, metadata, created_at, updated_at, stale
+    FROM refunds
+    UNION ALL
+    SELECT account, livemode, id, source, charge_id, payment_intent_id, amount, currency, status, reason,
+        failure_reason, balance_transaction_id, metadata, created_at, updated_at, stale
+    FROM charge_refunds
+    WHERE NOT EXISTS (
+        SELECT FROM refunds
+        WHERE refunds.account = charge_refunds.account AND refunds.livemode = charge_refunds.livemode
+            AND refunds.id = charge_refunds.id
+    )
+) AS told
+LEFT JOIN charges
+    ON charges.account = told.account AND charges.livemode = told.livemode AND charges.id = told.charge_id;
+COMMENT ON VIEW all_refunds IS 'Each refund once: those with events of their own, and those that only their charge told of, as old API versions do.';
+COMMENT ON COLUMN all_refunds.id IS 'Stripe''s id of the refund, re_… or pyr_…';
+COMMENT ON COLUMN all_refunds.payment_intent_id IS 'The PaymentIntent that it gives back, its charge''s where it names none itself.';
+
+-- Whatever is not selected costs nothing: joins on whole keys fall away, and so do the queries in the list.
+CREATE OR REPLACE VIEW payments AS
+SELECT
+    paid.account, paid.livemode, paid.id, paid.source, paid.created_at, paid.updated_at,
+    paid.amount, paid.amount_received, paid.amount_capturable, paid.currency, paid.status,
+    paid.customer_id,
+    coalesce(
+        customers.email, charges.billing_email, charges.receipt_email, paid.receipt_email, invoices.customer_email
+    ) AS customer_email,
+    coalesce(paid.user_id, invoices.user_id, subscriptions.user_id, customers.user_id) AS user_id,
+    coalesce(
+        (
+            SELECT coalesce(price_list.plan_type, line.plan_type)
+            FROM invoice_lines AS line
+            LEFT JOIN price_list
+                ON price_list.account = line.account AND price_list.livemode = line.livemode
+                AND price_list.id = line.price_id
+            WHERE line.account = paid.account AND line.livemode = paid.livemode
+                AND line.invoice_id = paid.linked_invoice_id
+                AND coalesce(price_list.plan_type, line.plan_type) IS NOT NULL
+            ORDER BY line.proration, line.amount DESC, line.id
+            LIMIT 1
+        ),
+        subscriptions.plan_type, paid.plan_type, invoices.metadata ->> 'plan_type'
+    ) AS plan_type,
+    invoices.subscription_id,
+    paid.linked_invoice_id AS invoice_id,
+    paid.order_id, paid.order_number, paid.origin,
+    paid.capture_method, paid.cancellation_reason, paid.canceled_at,
+    paid.last_error_code, paid.last_error_decline_code, paid.last_error_message,
+    paid.payment_method_id,
+    coalesce(charges.payment_method_type, paid.payment_method_type) AS payment_method_type,
+    paid.latest_charge_id AS charge_id,
+    charges.card_brand, charges.card_country, charges.card_fingerprint, charges.card_funding, charges.card_last4,
+    charges.three_d_secure_result,
+    charges.outcome_type, charges.outcome_reason, charges.outcome_rule_id, charges.network_status,
+    charges.risk_level, charges.risk_score, charges.seller_message,
+    charges.balance_transaction_id,
+    CASE WHEN paid.latest_charge_id IS NULL THEN 0 ELSE charges.amount_captured END AS amount_captured,
+    CASE WHEN paid.latest_charge_id IS NULL THEN 0 ELSE charges.amount_refunded END AS amount_refunded,
+    coalesce(charges.disputed, false) OR contested.charge_id IS NOT NULL AS disputed,
+    contested.status AS dispute_status,
+    CASE WHEN contested.charge_id IS NULL AND charges.disputed THEN NULL ELSE coalesce(contested.amount, 0) END
+        AS amount_disputed,
+    CASE WHEN contested.charge_id IS NULL AND charges.disputed THEN NULL ELSE coalesce(contested.lost, 0) END
+        AS amount_lost,
+    paid.metadata,
+    paid.stale OR coalesce(charges.stale, false) AS stale
+FROM (
+    SELECT payment_intents.*, coalesce(
+        invoice_id,
+        (
+            SELECT min(link.invoice_id) FROM invoice_payments AS link
+            WHERE link.account = payment_intents.account AND link.livemode = payment_intents.livemode
+                AND link.payment_intent_id = payment_intents.id
+        ),
+        (
+            SELECT min(invoices.id) FROM invoices
+            WHERE invoices.account = payment_intents.account AND invoices.livemode = payment_intents.livemode
+                AND invoices.payment_intent_id = payment_intents.id
+        )
+    ) AS linked_invoice_id
+    FROM payment_intents
+) AS paid
+LEFT JOIN charges
+    ON charges.account = paid.account AND charges.livemode = paid.livemode AND charges.id = paid.latest_charge_id
+LEFT JOIN customers
+    ON customers.account = paid.account AND customers.livemode = paid.livemode AND customers.id = paid.customer_id
+LEFT JOIN invoices
+    ON invoices.account = paid.account AND invoices.livemode = paid.livemode AND invoices.id = paid.linked_invoice_id
+LEFT JOIN subscriptions
+    ON subscriptions.account = invoices.account AND subscriptions.livemode = invoices.livemode
+    AND subscriptions.id = invoices.subscription_id
+LEFT JOIN (
+    SELECT account, livemode, charge_id,
+        (array_agg(status ORDER BY created_at DESC, id DESC))[1] AS status,
+        (sum(amount) FILTER (WHERE status NOT LIKE 'warning%'))::bigint AS amount,
+        (sum(amount) FILTER (WHERE NOT won))::bigint AS lost
+    FROM disputes
+    GROUP BY account, livemode, charge_id
+) AS contested
+    ON contested.account = paid.account AND contested.livemode = paid.livemode
+    AND contested.charge_id = paid.latest_charge_id;
+COMMENT ON VIEW payments IS 'What to ask first: one row a PaymentIntent, with what its charge, disputes, invoice, subscription and customer tell of it. Charges without a PaymentIntent, as old integrations make them, are in charges WHERE payment_intent_id IS NULL.';
+COMMENT ON COLUMN payments.id IS 'Stripe''s id of the PaymentIntent, pi_…';
+COMMENT ON COLUMN payments.created_at IS 'When the PaymentIntent was made, by Stripe''s clock.';
+COMMENT ON COLUMN payments.updated_at IS 'When its newest event was made, by Stripe''s clock.';
+COMMENT ON COLUMN payments.amount IS 'What is to be paid, in minor units of currency. Amounts of different currencies share no sum.';
+COMMENT ON COLUMN payments.currency IS 'ISO 4217, in small letters; of all amounts here.';
+COMMENT ON COLUMN payments.status IS 'The PaymentIntent''s: requires_payment_method (also after a decline), requires_confirmation, requires_action, processing, requires_capture, succeeded, canceled.';
+COMMENT ON COLUMN payments.customer_id IS 'The customer, or the account that stands for one; null for a guest.';
+COMMENT ON COLUMN payments.customer_email IS 'The customer''s address, else the payer''s, the receipt''s or the invoice''s.';
+COMMENT ON COLUMN payments.user_id IS 'The user of the platform, as metadata.user_id of the PaymentIntent says, else its invoice''s, its subscription''s or its customer''s.';
+COMMENT ON COLUMN payments.plan_type IS 'The plan that was paid for: that of the invoice''s price, else the subscription''s, else metadata.plan_type.';
+COMMENT ON COLUMN payments.subscription_id IS 'The subscription that the paid invoice bills.';
+COMMENT ON COLUMN payments.invoice_id IS 'The invoice that it pays, in whatever API version that was told.';
+COMMENT ON COLUMN payments.payment_method_type IS 'How it was paid, or last tried: card, sepa_debit, …';
+COMMENT ON COLUMN payments.charge_id IS 'The newest attempt; what follows of methods and risk is that charge''s, and null where no event of it came.';
+COMMENT ON COLUMN payments.amount_captured IS 'What was taken, in minor units; null where no event of the charge came.';
+COMMENT ON COLUMN payments.amount_refunded IS 'What was given back so far, in minor units; null where no event of the charge came.';
+COMMENT ON COLUMN payments.disputed IS 'Whether it was ever disputed or inquired about.';
+COMMENT ON COLUMN payments.dispute_status IS 'Of its newest dispute.';
+COMMENT ON COLUMN payments.amount_disputed IS 'What was disputed, in minor units, without inquiries; null where no event of the dispute came.';
+COMMENT ON COLUMN payments.amount_lost IS 'What disputes lost, in minor units; null where no event of the dispute came.';
+COMMENT ON COLUMN payments.metadata IS 'The PaymentIntent''s own keys and values.';
+COMMENT ON COLUMN payments.stale IS 'Whether its newest event, or its charge''s, could not be digested: see dead_letters.';
+
+-- What means the same everywhere is said once, and a view's column means what the table's does that it shows.
+DO $$
+DECLARE
+    undescribed record;
+BEGIN
+    FOR undescribed IN
+        SELECT relation.oid::regclass AS relation, attribute.attname, common.meaning
+        FROM pg_class AS relation
+        JOIN pg_attribute AS attribute ON attribute.attrelid = relation.oid
+        JOIN (VALUES
+            ('account', 'The Stripe account.'),
+            ('livemode', 'True for real money, false for test data.'),
+            ('source', 'Which endpoint received the newest event: the last part of /webhooks/{source}.'),
+            ('metadata', 'The merchant''s own keys and values.'),
+            ('created_at', 'When Stripe made the object.'),
+            ('updated_at', 'When Stripe made the newest event that the row shows.'),
+            ('stale', 'Whether a newer event could not be digested: see dead_letters.')
+        ) AS common (attname, meaning) USING (attname)
+        WHERE relation.relnamespace = current_schema()::regnamespace AND relation.relkind = 'r'
+            AND col_description(relation.oid, attribute.attnum) IS NULL
+            AND EXISTS (
+                SELECT FROM pg_attribute AS mark
+                WHERE mark.attrelid = relation.oid AND mark.attname = 'stale' AND NOT mark.attisdropped
+            )
+    LOOP
+        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L',
+            undescribed.relation, undescribed.attname, undescribed.meaning);
+    END LOOP;
+    FOR undescribed IN
+        SELECT shown.attrelid::regclass AS relation, shown.attname,
+            min(col_description(origin.attrelid, origin.attnum)) AS meaning
+        FROM pg_class AS relation
+        JOIN pg_attribute AS shown ON shown.attrelid = relation.oid
+        JOIN pg_rewrite AS rule ON rule.ev_class = relation.oid
+        JOIN pg_depend AS reads ON reads.classid = 'pg_rewrite'::regclass AND reads.objid = rule.oid
+            AND reads.refclassid = 'pg_class'::regclass AND reads.refobjid <> relation.oid
+        JOIN pg_attribute AS origin ON origin.attrelid = reads.refobjid AND origin.attnum = reads.refobjsubid
+            AND origin.attname = shown.attname
+        WHERE relation.relnamespace = current_schema()::regnamespace AND relation.relkind = 'v'
+            AND col_description(relation.oid, shown.attnum) IS NULL
+            AND col_description(origin.attrelid, origin.attnum) IS NOT NULL
+        GROUP BY shown.attrelid, shown.attname
+    LOOP
+        EXECUTE format('COMMENT ON COLUMN %s.%I IS %L',
+            undescribed.relation, undescribed.attname, undescribed.meaning);
+    END LOOP;
+END
+$$;
+
+-- ============================================================ analysts
+
+-- Give it to people with GRANT hooklog_analyst TO …: it reads what is listed here, and can do nothing else.
+-- Roles belong to the whole server, so another database's schema.sql may be making it at the same time.
+DO $$
+DECLARE
+    readable text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'hooklog_analyst') THEN
+        BEGIN
+            CREATE ROLE hooklog_analyst NOLOGIN;
+        EXCEPTION
+            WHEN duplicate_object OR unique_violation THEN NULL;
+        END;
+    END IF;
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO hooklog_analyst', current_schema());
+    FOREACH readable IN ARRAY ARRAY[
+        'events', 'stripe_objects', 'dead_letters', 'incidents',
+        'payments', 'customers', 'payment_intents', 'charges', 'refunds', 'charge_refunds', 'all_refunds', 'disputes',
+        'products', 'prices', 'plans', 'price_list', 'invoices', 'invoice_lines', 'invoice_payments',
+        'invoice_payment_links', 'subscriptions', 'subscription_items', 'churn', 'subscription_changes',
+        'subscription_events'
+    ] LOOP
+        EXECUTE format('GRANT SELECT ON %I TO hooklog_analyst', readable);
+    END LOOP;
+EXCEPTION
+    WHEN insufficient_privilege THEN
+        RAISE NOTICE 'there is no read-only role for analysts: % may not make or grant hooklog_analyst; have it made by an administrator and start again', current_user;
+END
+$$;
