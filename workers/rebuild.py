@@ -13,6 +13,7 @@ from psycopg import Connection
 from psycopg.sql import SQL, Composed, Identifier
 
 from ingest.event import Identity
+from ingest.refusal import Refusal
 from ingest.settings import Settings
 from projections.apply import Table
 from projections.heads import KEY, Arrived, load, stored, whole, write
@@ -45,7 +46,7 @@ class Progress(NamedTuple):
     total: int
 
 
-class UnknownProjection(Exception):
+class UnknownProjection(Refusal):
     """There is no projection of that name; the message lists those that there are."""
 
 
