@@ -1,5 +1,6 @@
 """`hooklog`: one command, whose parts are imported when they are asked for."""
 
+import errno
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -12,25 +13,32 @@ from ingest.refusal import Refusal
 
 ROOT = Path(__file__).parent.parent
 
+OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE}
+"""Errors that are no fault of the program's."""
+
 
 class Lazy(NamedTuple):
-    """Where a command is, as `module:name`, and its line in the list of all."""
+    """Where a command is, as `module:name`, and its line in the list of all.
+
+    One that works `on_stack` is handed (click.pass_obj) the Settings of the stack that runs.
+    """
 
     target: str
     help: str
+    on_stack: bool = False
 
 
 COMMANDS: Mapping[str, Lazy] = {
     "up": Lazy("workers.commands.up:up", "Start everything: servers, web, workers."),
     "demo": Lazy("workers.demo:demo", "Feed a simulated business through the front door."),
-    "status": Lazy("workers.commands.status:status", "Show lag, events, dead letters and memory."),
-    "psql": Lazy("workers.commands.psql:psql", "Query the database."),
+    "status": Lazy("workers.commands.status:status", "Show lag, events, dead letters and memory.", True),
+    "psql": Lazy("workers.commands.psql:psql", "Query the database.", True),
     "urls": Lazy("workers.commands.urls:urls", "Print where web, redis and database are."),
-    "settle": Lazy("workers.commands.settle:settle", "Wait until everything accepted is in Postgres."),
+    "settle": Lazy("workers.commands.settle:settle", "Wait until everything accepted is in Postgres.", True),
     "dead-letters": Lazy(
-        "workers.dead_letters_command:dead_letters", "List what could not be digested, say why, retry."
+        "workers.dead_letters_command:dead_letters", "List what could not be digested, say why, retry.", True
     ),
-    "rebuild": Lazy("workers.rebuild_command:rebuild", "Build tables anew from the history."),
+    "rebuild": Lazy("workers.rebuild_command:rebuild", "Build tables anew from the history.", True),
     "test": Lazy("workers.commands.suite:suite", "Run the tests on servers of their own."),
     "bench": Lazy("bench.run:bench", "Measure, and compare with the floors."),
     "web": Lazy("workers.commands.processes:web", "Receive webhooks (one process of a stack)."),
@@ -53,6 +61,16 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(module), name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name and COMMANDS[name].on_stack and not set(rest) & set(ctx.help_option_names):
+            from workers.stack import settings_in_use
+
+            ctx.obj = settings_in_use()
+        return name, command, rest
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, command.help) for name, command in COMMANDS.items()])
@@ -62,6 +80,20 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except Refusal as refusal:
             raise click.ClickException(str(refusal)) from refusal
+        except server_errors() as error:
+            raise click.ClickException(f"a server does not answer: {str(error).strip()}") from error
+        except OSError as error:
+            if error.errno not in OF_THE_MACHINE:
+                raise
+            raise click.ClickException(f"{error.filename or 'this machine'}: {error.strerror}") from error
+
+
+def server_errors() -> tuple[type[Exception], ...]:
+    """What the servers' clients raise when a server is not there; imported only once something went wrong."""
+    from psycopg import OperationalError
+    from redis.exceptions import ConnectionError, TimeoutError  # noqa: A004 - Redis' own
+
+    return OperationalError, ConnectionError, TimeoutError
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

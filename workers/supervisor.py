@@ -47,8 +47,8 @@ class Part:
         self._began = now
         try:
             self.process = self._spawn()
-        except Refusal as refusal:
-            self._put_off(now, f"cannot start ({refusal})", say)
+        except (Refusal, OSError) as error:  # its last process is still ending, or the disk is full
+            self._put_off(now, f"cannot start ({error})", say)
 
     def _put_off(self, now: float, why: str, say: Say) -> None:
         self._failures = 0 if now - self._began > STEADY_SECONDS else self._failures + 1

@@ -5,17 +5,17 @@ import os
 import click
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from ingest.settings import Settings
 from workers.servers.postgres import binary
-from workers.stack import settings_in_use
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-def psql(arguments: tuple[str, ...]) -> None:
+@click.pass_obj
+def psql(settings: Settings, arguments: tuple[str, ...]) -> None:
     """Query the database: an interactive psql, or pass it ARGUMENTS, as -c 'SELECT count(*) FROM events'."""
-    url = settings_in_use().database_url
-    assert url
-    parts = conninfo_to_dict(url)
+    assert settings.database_url
+    parts = conninfo_to_dict(settings.database_url)
     # Other users can read a command line, but not an environment.
     password = parts.pop("password", None)
     environment = os.environ | ({"PGPASSWORD": str(password)} if password else {})

@@ -4,15 +4,15 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
+from ingest.settings import Settings
 from workers.settle import settling
-from workers.stack import settings_in_use
 
 
 @click.command()
 @click.option("--timeout", default=60.0, show_default=True, help="Seconds to wait at most.")
-def settle(timeout: float) -> None:
+@click.pass_obj
+def settle(settings: Settings, timeout: float) -> None:
     """Return when everything that was accepted so far is in Postgres; fail if that takes too long."""
-    settings = settings_in_use()
     terminal = Console(stderr=True)
     with Progress(console=terminal, transient=True, disable=not terminal.is_terminal) as progress:
         task = progress.add_task("partitions drained", total=settings.log_partitions)

@@ -1,5 +1,6 @@
 """`hooklog up`, as the person who typed it sees it."""
 
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,7 +29,9 @@ def up() -> None:
 
 
 def say(sentence: str) -> None:
-    click.echo(f"hooklog: {sentence}", err=True)
+    """Tell whoever looks; a full disk or a closed terminal behind it must not end the stack."""
+    with suppress(OSError):
+        click.echo(f"hooklog: {sentence}", err=True)
 
 
 def told(settings: Settings, stack: Stack) -> str:

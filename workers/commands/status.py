@@ -1,0 +1,84 @@
+"""`hooklog status`: the state of a stack, for people and for machines."""
+
+from dataclasses import asdict
+from datetime import UTC, date, datetime, timedelta
+
+import click
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from ingest.settings import Settings
+from workers.health import Health, LogMemory, examine
+
+MEBIBYTE = 1024**2
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_obj
+def status(settings: Settings, as_json: bool) -> None:
+    """Show lag per partition, events, dead letters, incidents, and the log's memory against its bound."""
+    health = examine(settings)
+    if as_json:
+        click.echo(orjson.dumps(asdict(health)).decode())
+        return
+    console = Console()
+    console.print(lag_table(health))
+    for line in (*facts(health), *warnings(health)):
+        console.print(line, highlight=False)
+
+
+def lag_table(health: Health) -> Table:
+    table = Table("partition", "events waiting", "oldest waits", "drained up to")
+    for partition in health.partitions:
+        waits = f"{partition.seconds:.1f} s" if partition.waiting else ""
+        table.add_row(str(partition.partition), f"{partition.waiting:,}", waits, partition.position)
+    return table
+
+
+def facts(health: Health) -> list[str]:
+    """What is simply so."""
+    log = health.log
+    last = f", the last created {health.last_event_at:%F %T %Z}" if health.last_event_at else ""
+    return [
+        f"events        {health.events:,}{last}",
+        f"log           {share(log.bytes, log.max_bytes)}, {log.entries:,} entries",
+        f"duplicates    {log.duplicates:,}, remembered in {share(log.dedupe_bytes, log.dedupe_max_bytes)}",
+        f"drain workers {health.drain_workers}",
+        f"dead letters  {health.dead_letters}",
+    ]
+
+
+def warnings(health: Health) -> list[str]:
+    """What someone should look at, and how."""
+    found = []
+    if health.dead_letters:
+        found.append("Some objects could not be digested: see ./run dead-letters")
+    if health.quarantined:
+        found.append(f"{health.quarantined} events killed their process and are quarantined.")
+    for incident in health.incidents:
+        since = f"{incident.doubt_since:%F %T}" if incident.doubt_since else "the beginning"
+        found.append(
+            f"Incident of {incident.detected_at:%F %T}, partition {incident.partition}: {incident.kind}. "
+            f"Events from {since} to {incident.doubt_until:%F %T} may be missing: fetch them again."
+        )
+    if not health.drain_workers:
+        found.append("No drain worker is there: the sweep drains by itself, and slower.")
+    if health.rebuild_due:
+        found.append("STRIPE_PRICE_… changed since the tables were built: ./run rebuild")
+    if (day := forgotten(health.log)) is not None:
+        found.append(
+            f"For want of memory the log forgot which events it had up to {day}; the history has not."
+        )
+    return found
+
+
+def share(used: int, bound: int) -> str:
+    return f"{used / MEBIBYTE:,.1f} of {bound / MEBIBYTE:,.0f} MiB ({used / bound:.0%})"
+
+
+def forgotten(log: LogMemory) -> date | None:
+    if log.forgotten_day is None:
+        return None
+    return (datetime.fromtimestamp(0, UTC) + timedelta(days=log.forgotten_day)).date()
