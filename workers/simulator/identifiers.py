@@ -12,8 +12,8 @@ _STRIDE = 130_287_064_051_713  # coprime to the space, so that counting by it vi
 class Identifiers:
     """An endless supply of ids, the same for the same seed.
 
-    Each id ends in a counter, scattered over eight digits, after sixteen digits that stand for the seed: no two
-    of one run are alike, and runs of different seeds share none.
+    Each id ends in a counter, scattered over eight digits, after sixteen that stand for the seed: no two of
+    one run are alike, and runs of different seeds share none.
     """
 
     def __init__(self, seed: str) -> None:

@@ -105,7 +105,7 @@ def live(*, seed: int, payments: int, subscriptions: int, start: datetime, days:
         world.begin(_trade(Shop(world), payments, days * DAY))
     if subscriptions:
         world.begin(season_after_season(world))
-        world.begin(_grow(world, subscriptions, days * DAY * 2 // 3))
+        world.begin(_grow(world, subscriptions, days * DAY * 9 // 10))
     return world.run(until=opening + days * DAY)
 
 
