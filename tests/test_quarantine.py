@@ -1,0 +1,106 @@
+"""An event that kills the process that folds it is tried a bounded number of times, then set aside."""
+
+import os
+import signal
+from collections.abc import Iterator
+from multiprocessing import get_context
+
+import pytest
+
+from ingest.event import Event
+from ingest.settings import Settings
+from projections.projection import Projection, Row
+from projections.registry import registered
+from tests.events import customer, event
+from tests.pipeline import Pipeline
+from workers.dead_letters import retry
+from workers.drain import Drain
+
+TRIES = 3
+SPAWN = get_context("spawn")
+
+
+def fold_or_die(fold_event: Event) -> Iterator[Row]:
+    """The customers' fold, if it were to bring its process down."""
+    if fold_event.object.get("name") == "killer":
+        os.kill(os.getpid(), signal.SIGKILL)
+    [customers] = [projection for projection in registered() if projection.table == "customers"]
+    yield from customers.rows([fold_event], {})
+
+
+DEADLY = Projection(table="customers", reads=("customer",), fold=fold_or_die)
+
+
+def drain_once(settings: Settings) -> None:
+    with Drain(settings, (DEADLY,)) as drain:
+        drain.run()
+
+
+def drain_in_a_process_of_its_own(settings: Settings) -> int:
+    """Returns its exit code: 0, or minus the signal that killed it."""
+    process = SPAWN.Process(target=drain_once, args=[settings])
+    process.start()
+    process.join(30)
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+@pytest.fixture
+def one_at_a_time(settings: Settings) -> Settings:
+    return settings.model_copy(update={"webhook_retry_attempts": TRIES})
+
+
+def test_it_is_quarantined_after_its_tries_and_all_others_are_folded(
+    pipeline: Pipeline, one_at_a_time: Settings
+) -> None:
+    killer = event("customer.created", customer(id="cus_killer", name="killer"))
+    innocent = [event("customer.created", customer(id=f"cus_{n}")) for n in range(30)]
+    pipeline.deliver(*innocent[:15], killer, *innocent[15:])
+    codes = []
+    while not codes or codes[-1]:
+        codes.append(drain_in_a_process_of_its_own(one_at_a_time))
+        assert len(codes) <= 3 * TRIES
+    assert {-signal.SIGKILL} == set(codes[:-1])
+    assert {f"cus_{n}" for n in range(30)} == {row["id"] for row in pipeline.rows("customers")}
+    [letter] = pipeline.rows("dead_letters")
+    assert ("cus_killer", killer["id"], "*") == (
+        letter["object_id"],
+        letter["event_id"],
+        letter["projection"],
+    )
+    assert 31 == len(pipeline.rows("events"))
+
+
+def test_later_events_of_the_quarantined_object_are_folded_without_it(
+    pipeline: Pipeline, one_at_a_time: Settings
+) -> None:
+    pipeline.deliver(event("customer.created", customer(name="killer")))
+    while drain_in_a_process_of_its_own(one_at_a_time):
+        pass
+    pipeline.deliver(event("customer.updated", customer(name="kind")))
+    assert 0 == drain_in_a_process_of_its_own(one_at_a_time)
+    assert ["kind"] == [row["name"] for row in pipeline.rows("customers")]
+
+
+def test_a_retry_with_a_fold_that_survives_it_lets_the_event_out(
+    pipeline: Pipeline, one_at_a_time: Settings
+) -> None:
+    pipeline.deliver(event("customer.created", customer(name="killer")))
+    while drain_in_a_process_of_its_own(one_at_a_time):
+        pass
+    assert [] == pipeline.rows("customers")
+    assert [True] == [gone for _, gone in retry(pipeline.settings)]
+    assert ["killer"] == [row["name"] for row in pipeline.rows("customers")]
+    assert [] == pipeline.rows("dead_letters")
+
+
+def test_a_process_killed_by_others_costs_no_event_its_fold(
+    pipeline: Pipeline, one_at_a_time: Settings
+) -> None:
+    """An attempt that was begun and never ended, as a deployment's SIGKILL leaves it."""
+    pipeline.deliver(*(event("customer.created", customer(id=f"cus_{n}")) for n in range(20)))
+    for partition in range(one_at_a_time.log_partitions):
+        pipeline.redis.hset(pipeline.log.keys.attempts(partition), "0-0", TRIES - 1)
+    assert 0 == drain_in_a_process_of_its_own(one_at_a_time)
+    assert 20 == len(pipeline.rows("customers"))
+    assert [] == pipeline.rows("dead_letters")
