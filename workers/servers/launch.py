@@ -38,15 +38,15 @@ def give_up_root(directory: Path, program: Path) -> None:
     A user namespace comes first: in it root's own files stay within reach, so that a home below a
     closed directory (/root) works, and no second uid needs to be let in anywhere.
     """
-    uid = unprivileged_uid()
-    if may_enter_user_namespace(uid):
+    user = unprivileged_user()
+    if may_enter_user_namespace(user.pw_uid):
         own(directory, 0)
-        enter_user_namespace(uid)
+        enter_user_namespace(user.pw_uid)
     else:
-        own(directory, uid)
+        own(directory, user.pw_uid)
         os.setgroups([])
-        os.setgid(uid)
-        os.setuid(uid)
+        os.setgid(user.pw_gid)
+        os.setuid(user.pw_uid)
     for path in (directory, program):
         if not os.access(path, os.X_OK):
             sys.exit(
@@ -55,10 +55,10 @@ def give_up_root(directory: Path, program: Path) -> None:
             )
 
 
-def unprivileged_uid() -> int:
+def unprivileged_user() -> pwd.struct_passwd:
     for name in UNPRIVILEGED:
         try:
-            return pwd.getpwnam(name).pw_uid
+            return pwd.getpwnam(name)
         except KeyError:
             continue
     sys.exit("PostgreSQL does not run as root, and there is no user named nobody: start as an ordinary user")
@@ -92,7 +92,7 @@ def own(directory: Path, uid: int) -> None:
     if directory.stat().st_uid == uid:
         return
     for path in (*directory.rglob("*"), directory):
-        os.chown(path, uid, uid, follow_symlinks=False)
+        os.chown(path, uid, -1, follow_symlinks=False)
 
 
 if __name__ == "__main__":
