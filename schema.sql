@@ -858,11 +858,21 @@ COMMENT ON COLUMN subscription_changes.monthly_amount_before IS 'What it came to
 COMMENT ON COLUMN subscription_changes.monthly_amount_after IS 'What it comes to a month after, in minor units, whether or not its status counts; null where that is not wholly known.';
 
 CREATE OR REPLACE VIEW subscription_events AS
-SELECT account, livemode, event_type, created_at, subscription_id, customer_id, user_id, status,
-    plan_type_before AS plan_before, plan_type_after AS plan_after, price_id_before, price_id_after,
-    quantity_before, quantity_after, currency, monthly_amount_before, monthly_amount_after, event_id
-FROM subscription_changes;
-COMMENT ON VIEW subscription_events IS 'What happened to each subscription, for people: one row a change.';
+SELECT change.account, change.livemode, change.event_type, change.created_at, change.subscription_id,
+    change.customer_id, coalesce(change.user_id, customers.user_id) AS user_id, change.status,
+    change.plan_type_before AS plan_before, change.plan_type_after AS plan_after,
+    change.price_id_before, change.price_id_after, change.quantity_before, change.quantity_after,
+    change.currency, change.monthly_amount_before, change.monthly_amount_after, change.event_id
+FROM subscription_changes AS change
+LEFT JOIN customers
+    ON customers.account = change.account AND customers.livemode = change.livemode
+    AND customers.id = change.customer_id;
+COMMENT ON VIEW subscription_events IS 'What happened to each subscription, for people: one row a change. A cancellation counts once, when it took effect.';
+COMMENT ON COLUMN subscription_events.created_at IS 'When it happened, by Stripe''s clock; for a cancellation when it took effect, not when it was asked for.';
+COMMENT ON COLUMN subscription_events.customer_id IS 'Whose it is.';
+COMMENT ON COLUMN subscription_events.user_id IS 'The user that the subscription''s metadata names, else its customer''s.';
+COMMENT ON COLUMN subscription_events.status IS 'Its status after the change.';
+COMMENT ON COLUMN subscription_events.currency IS 'Three letters, in lower case.';
 COMMENT ON COLUMN subscription_events.plan_before IS 'Its plan before.';
 COMMENT ON COLUMN subscription_events.plan_after IS 'Its plan after.';
 
