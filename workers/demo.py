@@ -98,8 +98,9 @@ def _say(out: Console, fed: Feed, events: int, until: datetime, *, stays: bool) 
         f"{events:,} events in {stored + again:,} deliveries: {stored:,} stored, {again:,} known already."
     )
     out.print(
-        f"Each counts once: run it again with the same options and --until {until:%Y-%m-%d}, and nothing changes.",
+        f"The same options and --until {until:%Y-%m-%d} tell the same events again, and change nothing.",
         highlight=False,
+        soft_wrap=True,
     )
     out.print("To ask for yourself:" if stays else "To ask for yourself, start it by ./run up, and then:")
     out.print(f'  ./run psql -c "{QUESTION.format(account=ACCOUNT)}"', highlight=False, soft_wrap=True)

@@ -67,7 +67,7 @@ def tables(connection: psycopg.Connection, account: str) -> Iterator[Table]:
     for title, query in ANSWERS:
         with connection.execute(query, {"account": account}) as cursor:
             table, rows = (
-                Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False),
+                Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)),
                 cursor.fetchall(),
             )
             for place, column in enumerate(cursor.description or ()):

@@ -1,10 +1,10 @@
 """A change told as a Stripe event, in whichever API version an account or an endpoint speaks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from workers.simulator import billing_facts, payment_facts
-from workers.simulator.dialect import Dialect
+from workers.simulator.dialect import BASIL, Dialect
 from workers.simulator.shapes.balance import balance
 from workers.simulator.shapes.charge import charge
 from workers.simulator.shapes.customer import attachment, customer
@@ -42,7 +42,14 @@ _SHAPES: dict[type, Callable[[Any, Dialect], Shape]] = {
 }
 
 
-def event(change: Change, dialect: Dialect, account: str | None = None) -> dict[str, Any]:
+def events(changes: Iterable[Change], dialect: Dialect, account: str | None) -> Iterator[dict[str, Any]]:
+    """The events as Stripe would send them, but for those that a version did not know yet."""
+    for change in changes:
+        if not (change.kind == "invoice_payment.paid" and dialect.before(BASIL)):
+            yield event(change, dialect, account)
+
+
+def event(change: Change, dialect: Dialect, account: str | None) -> dict[str, Any]:
     """The event as Stripe would send it; it shares nothing with other events, so it may be altered."""
     shape = _SHAPES[type(change.after)]
     data: dict[str, Any] = {"object": shape(change.after, dialect)}

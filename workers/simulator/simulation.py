@@ -13,7 +13,7 @@ from workers.simulator.deck import Deck
 from workers.simulator.dialect import VERSIONS, Dialect
 from workers.simulator.memberships import MEMBERSHIPS
 from workers.simulator.purchases import PURCHASES
-from workers.simulator.rendering import event
+from workers.simulator.rendering import events
 from workers.simulator.shop import Shop
 from workers.simulator.subscriber import Subscriber
 from workers.simulator.world import DAY, Change, Story, World
@@ -33,8 +33,7 @@ class Simulation:
     @cached_property
     def events(self) -> list[dict[str, Any]]:
         """Stripe's events in the order in which it truly made them, which their clock need not follow."""
-        dialect = Dialect(self.api_version, self.livemode)
-        return [event(change, dialect, self.account) for change in self.changes]
+        return list(events(self.changes, Dialect(self.api_version, self.livemode), self.account))
 
     def in_version(self, api_version: str) -> "Simulation":
         """The same business told in another version: the same event ids in another shape."""
@@ -92,9 +91,8 @@ def stream(
     livemode: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """The events of `simulate`, one at a time, in memory that does not grow with their number."""
-    dialect = Dialect(api_version, livemode)
-    for change in live(seed=seed, payments=payments, subscriptions=subscriptions, start=start, days=days):
-        yield event(change, dialect, account)
+    changes = live(seed=seed, payments=payments, subscriptions=subscriptions, start=start, days=days)
+    return events(changes, Dialect(api_version, livemode), account)
 
 
 def live(*, seed: int, payments: int, subscriptions: int, start: datetime, days: int) -> Iterator[Change]:
