@@ -27,7 +27,7 @@ def make_ready(settings: Settings) -> list[str]:
     assert settings.database_url
     try:
         connection = psycopg.connect(settings.database_url, autocommit=True, connect_timeout=CONNECT_SECONDS)
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, psycopg.ProgrammingError) as error:  # not there, or no URL at all
         raise Unreachable(f"DATABASE_URL cannot be used: {str(error).strip()}") from error
     with connection:
         if not settings.allow_undurable:
@@ -42,7 +42,5 @@ def _redis_facts(settings: Settings) -> ServerFacts:
     try:
         with Redis.from_url(settings.redis_url, socket_timeout=CONNECT_SECONDS, retry=None) as redis:
             return ServerFacts.ask_now(redis)
-    except RedisError as error:
-        raise Unreachable(f"REDIS_URL cannot be used: {error}") from error
-    except ValueError as error:  # a URL that is none
+    except (RedisError, ValueError) as error:  # not there, or no URL at all
         raise Unreachable(f"REDIS_URL cannot be used: {error}") from error

@@ -54,6 +54,7 @@ class Postgres(Server):
     name: ClassVar[str] = "postgres"
     stop_signal = signal.SIGINT  # "fast": SIGTERM would wait for every client to leave
     death_signal = signal.SIGQUIT
+    defaults = SETTINGS
 
     @cached_property
     def password(self) -> str:
@@ -91,8 +92,8 @@ class Postgres(Server):
         (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     def command(self) -> list[str | Path]:
-        settings = SETTINGS | {"port": str(self.port), "unix_socket_directories": self._socket_directory}
-        arguments = [f"--{name}={value}" for name, value in settings.items()]
+        place = {"port": str(self.port), "unix_socket_directories": self._socket_directory}
+        arguments = [f"--{name}={value}" for name, value in (self.settings | place).items()]
         return [binary("postgres"), "-D", self.data, *arguments]
 
     def is_ready(self) -> bool:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -30,14 +30,19 @@ class StillEnding(Refusal):
 
 
 class Server(ABC):
-    """`start` before use; `stop` keeps all data, and so does any way of dying."""
+    """`start` before use; `stop` keeps all data, and so does any way of dying.
+
+    `settings`, by the server's own names for them, hold from the next start on.
+    """
 
     name: ClassVar[str]
     stop_signal: ClassVar[signal.Signals]
     death_signal: ClassVar[signal.Signals]
+    defaults: ClassVar[Mapping[str, str]]
 
     def __init__(self, home: Home, guardian: Guardian, port: int) -> None:
         self.port = port
+        self.settings = dict(self.defaults)
         self.directory = home.directory(self.name)
         self.log = self.directory / "server.log"
         self.process: subprocess.Popen[bytes] | None = None

@@ -40,6 +40,7 @@ class Valkey(Server):
     name: ClassVar[str] = "valkey"
     stop_signal = signal.SIGTERM
     death_signal = signal.SIGTERM
+    defaults = SETTINGS
 
     @cached_property
     def password(self) -> str:
@@ -51,7 +52,7 @@ class Valkey(Server):
 
     def command(self) -> list[str | Path]:
         path = self.directory / "valkey.conf"
-        lines = [f"{name} {value}" for name, value in SETTINGS.items()]
+        lines = [f"{name} {value}" for name, value in self.settings.items()]
         lines += [f"port {self.port}", f"requirepass {self.password}"]
         write_private(path, "\n".join(lines))
         return [binary(), path, "--dir", self.directory]
