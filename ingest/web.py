@@ -1,6 +1,5 @@
 """The web process: uvicorn on one port, until SIGTERM."""
 
-import errno
 import math
 import signal
 import socket
@@ -20,12 +19,12 @@ BACKLOG = 2048
 log = structlog.get_logger()
 
 
-class PortInUse(Refusal):
-    """Another process has the port: stop it, or set the variable that the message names."""
+class CannotListen(Refusal):
+    """The address cannot be had: the message names the variables that change it."""
 
 
 def main(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, finish the requests that have begun, and exit. Raises PortInUse."""
+    """Serve until SIGTERM or SIGINT, finish the requests that have begun, and exit. Raises CannotListen."""
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, _exit)  # uvicorn raises again, when it is done, what stopped it
     logging.configure()
@@ -44,20 +43,22 @@ def main(settings: Settings) -> None:
             timeout_graceful_shutdown=math.ceil(settings.shutdown_grace_seconds),
         )
     )
-    with _listen(settings.host, settings.port) as listener:
+    with listen(settings) as listener:
         host, port = listener.getsockname()[:2]
         log.info("listening", host=host, port=port)
         server.run(sockets=[listener])
 
 
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+def listen(settings: Settings) -> socket.socket:
+    """A listening socket on HOST and PORT; port 0 takes a free one. Raises CannotListen."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
     except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise PortInUse(f"port {port} on {host} is in use: stop what has it, or set PORT") from None
-        raise
+        raise CannotListen(
+            f"cannot listen on port {settings.port} of {settings.host} ({error.strerror}): "
+            "stop what has it, or set PORT or HOST"
+        ) from None
 
 
 def _exit(_signal: int, _frame: object) -> NoReturn:
