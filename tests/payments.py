@@ -46,6 +46,7 @@ INTENT: dict[str, Any] = {
 }
 
 CARD = {"country": "US", "fingerprint": "fp", "funding": "credit", "last4": "0005"}
+CARD_DETAILS = {"brand": "amex", **CARD}
 CHARGE: dict[str, Any] = {
     "id": "ch_1",
     "object": "charge",

@@ -3,9 +3,8 @@
 import pytest
 
 from projections.charges import PROJECTION
-from tests.payments import AT, CARD, CHARGE, REFUND, row
+from tests.payments import AT, CARD, CARD_DETAILS, CHARGE, REFUND, row
 
-CARD_DETAILS = {"brand": "amex", **CARD}
 CHARGES = {
     "2017": {
         **CHARGE,
