@@ -582,7 +582,7 @@ COMMENT ON COLUMN invoice_lines.quantity IS 'How many units.';
 COMMENT ON COLUMN invoice_lines.unit_amount_decimal IS 'What one costs, in minor units, broken or not.';
 COMMENT ON COLUMN invoice_lines.price_id IS 'The price, or the plan that stood for one.';
 COMMENT ON COLUMN invoice_lines.product_id IS 'The product.';
-COMMENT ON COLUMN invoice_lines.plan_type IS 'The plan that its price stands for; since 2025-03-31.basil only the configured plans tell it here, and price_list the rest.';
+COMMENT ON COLUMN invoice_lines.plan_type IS 'The configured plan that its price stands for; one that the price''s metadata tells is in price_list.';
 COMMENT ON COLUMN invoice_lines.proration IS 'Whether it settles a change in the middle of a period.';
 COMMENT ON COLUMN invoice_lines.period_start IS 'The start of what it bills.';
 COMMENT ON COLUMN invoice_lines.period_end IS 'The end of what it bills.';

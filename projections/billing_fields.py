@@ -250,12 +250,11 @@ def tax(owner: Object, plural: str) -> int | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """Where an invoice line comes from and what it was priced at; `price` where the line brings it whole."""
+    """Where an invoice line comes from and what it was priced at."""
 
     type: str | None
     price_id: str | None
     product_id: str | None
-    price: Price | None
     unit_amount: Decimal | None
     proration: bool
     subscription_id: str | None
@@ -274,7 +273,6 @@ class Line:
             type=_LINE_TYPES.get(kind, kind) if kind else optional(source, "type", str),
             price_id=price.id if price else id_of(details, "price") or id_of(source, "price"),
             product_id=price.product_id if price else id_of(details, "product"),
-            price=price,
             unit_amount=price.unit_amount if price else _amount(nested(source, "pricing"), "unit_amount"),
             proration=optional(origin, "proration", bool) or False,
             subscription_id=id_of(origin, "subscription") or id_of(source, "subscription"),

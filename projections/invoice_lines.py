@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ingest.event import Event
 from projections.billing_fields import Line, decimal_text, invoice_lines, tax
 from projections.fields import instant, metadata, nested, optional, required
-from projections.plan_types import plan_type_of_id, price_plan_type
+from projections.plan_types import plan_type_of_id
 from projections.projection import Plans, Projection, Row
 
 
@@ -31,9 +31,8 @@ def fold(event: Event, plans: Plans) -> Iterator[Row]:
             "unit_amount_decimal": decimal_text(line.unit_amount),
             "price_id": line.price_id,
             "product_id": line.product_id,
-            "plan_type": price_plan_type(line.price, plans)
-            if line.price
-            else plan_type_of_id(line.price_id, plans),
+            # Not by the price's metadata, which only old versions bring along: `price_list` has them for all.
+            "plan_type": plan_type_of_id(line.price_id, plans),
             "proration": line.proration,
             "period_start": instant(nested(source, "period"), "start"),
             "period_end": instant(nested(source, "period"), "end"),
