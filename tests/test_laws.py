@@ -43,14 +43,19 @@ def all_events() -> Mapping[str, Mapping[str, Sequence[Event]]]:
 
 @cache
 def sample(projection: Projection) -> tuple[Event, ...]:
-    """All events of some objects that the projection reads: those with the most, and some others."""
+    """All events of some objects that the projection reads, which between them show every type there is."""
     chosen: list[Event] = []
     for kind in projection.reads:
         objects = sorted(all_events().get(kind, {}).values(), key=lambda events: (-len(events), events[0].id))
-        telling = objects[: OBJECTS // 2] + Random(0).sample(
-            objects[OBJECTS // 2 :], min(OBJECTS // 2, len(objects[OBJECTS // 2 :]))
-        )
-        chosen += [event for events in telling for event in events]
+        seen: set[str] = set()
+        telling = [
+            its
+            for its in objects
+            if (types := {event.type for event in its}) - seen and not seen.update(types)
+        ]
+        others = [its for its in objects if its not in telling]
+        telling += Random(0).sample(others, min(OBJECTS - len(telling), len(others)))
+        chosen += [event for its in telling for event in its]
     return tuple(chosen)
 
 
@@ -60,6 +65,7 @@ def law(
 ) -> Iterator[Callable[[Projection], tuple[Pipeline, Sequence[Event], Rows]]]:
     """A pipeline of one projection, a sample of its events, and what they make, delivered in order, once."""
     begun: list[tuple[Pipeline, Sequence[Event], Rows]] = []
+    pipelines: list[Pipeline] = []
 
     def begin(projection: Projection) -> tuple[Pipeline, Sequence[Event], Rows]:
         if begun:
@@ -67,6 +73,7 @@ def law(
         events = sample(projection)
         covered(projection.table, {event.type for event in events})
         pipeline = Pipeline(settings, database, redis, (projection,))
+        pipelines.append(pipeline)
         pipeline.deliver(*events)
         pipeline.run()
         rows = pipeline.tables([projection.table])[projection.table]
@@ -75,7 +82,7 @@ def law(
         return begun[0]
 
     yield begin
-    for pipeline, *_ in begun:
+    for pipeline in pipelines:
         pipeline.close()
 
 
