@@ -23,8 +23,8 @@ def lives(simulation: Simulation) -> Iterator[tuple[tuple[str, str], list[Body]]
     found: defaultdict[tuple[str, str], list[Body]] = defaultdict(list)
     for event in simulation.events:
         subject = event["data"]["object"]
-        if "id" in subject:
-            found[subject["object"], subject["id"]].append(event)
+        if event["type"] != "invoice.upcoming":
+            found[subject["object"], subject.get("id", "")].append(event)
     yield from found.items()
 
 

@@ -17,7 +17,7 @@ from workers.settle import settling
 from workers.simulator import deliveries, stream
 from workers.stack import NotRunning, Stack, find, found_or_started
 
-ACCOUNT = "acct_demo"
+ACCOUNT = "acct_demo_{seed}"
 """The Stripe account that the business names, so that its data stays apart from everybody else's."""
 
 DAYS = 90
@@ -43,20 +43,21 @@ def demo(payments: int, subscriptions: int, events: int | None, seed: int, until
     """
     settings = Settings.from_environment()
     today = (until or datetime.now(UTC)).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=UTC)
+    account = ACCOUNT.format(seed=seed)
     business = stream(
         seed=seed,
         payments=payments,
         subscriptions=subscriptions,
         start=today - timedelta(days=DAYS),
         days=DAYS,
-        account=ACCOUNT,
+        account=account,
     )
     bodies = [orjson.dumps(event) for event in islice(business, events)]
     out = Console()
     with found_or_started(settings.hooklog_home) as stack:
         fed = _feed(stack, bodies, Random(seed))  # noqa: S311 - it shuffles
-        _show(stack, out)
-    _say(out, fed, len(bodies), today, stays=_runs(settings))
+        _show(stack, account, out)
+    _say(out, fed, len(bodies), account, today, stays=_runs(settings))
 
 
 def _runs(settings: Settings) -> bool:
@@ -84,15 +85,15 @@ def _feed(stack: Stack, bodies: list[bytes], random: Random) -> Feed:
     return feed
 
 
-def _show(stack: Stack, out: Console) -> None:
+def _show(stack: Stack, account: str, out: Console) -> None:
     url = stack.settings.database_url
     assert url
     with psycopg.connect(url, autocommit=True) as connection:
-        for table in tables(connection, ACCOUNT):
+        for table in tables(connection, account):
             out.print(table)
 
 
-def _say(out: Console, fed: Feed, events: int, until: datetime, *, stays: bool) -> None:
+def _say(out: Console, fed: Feed, events: int, account: str, until: datetime, *, stays: bool) -> None:
     stored, again = fed.outcomes["stored"], fed.outcomes["duplicate"]
     out.print(
         f"{events:,} events in {stored + again:,} deliveries: {stored:,} stored, {again:,} known already."
@@ -103,4 +104,4 @@ def _say(out: Console, fed: Feed, events: int, until: datetime, *, stays: bool) 
         soft_wrap=True,
     )
     out.print("To ask for yourself:" if stays else "To ask for yourself, start it by ./run up, and then:")
-    out.print(f'  ./run psql -c "{QUESTION.format(account=ACCOUNT)}"', highlight=False, soft_wrap=True)
+    out.print(f'  ./run psql -c "{QUESTION.format(account=account)}"', highlight=False, soft_wrap=True)

@@ -5,8 +5,9 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from threading import local
+from queue import SimpleQueue
 from urllib.parse import urlsplit
 
 from ingest.refusal import Refusal
@@ -28,12 +29,14 @@ class Feed:
     def __init__(self, web: str, secret: str) -> None:
         self._address = urlsplit(web)
         self._secret = secret
-        self._thread = local()
+        self._idle: SimpleQueue[HTTPConnection] = SimpleQueue()
         self.outcomes: Counter[str] = Counter()
 
     def deliver(self, bodies: Iterable[bytes]) -> Iterator[str]:
         """Yields the outcome of each delivery, in order. Raises NotDelivered."""
-        with ThreadPoolExecutor(CONNECTIONS) as threads:
+        with ExitStack() as open_connections, ThreadPoolExecutor(CONNECTIONS) as threads:
+            for _ in range(CONNECTIONS):
+                self._idle.put(open_connections.enter_context(closing(self._connection())))
             for outcome in threads.map(self._deliver, bodies):
                 self.outcomes[outcome] += 1
                 yield outcome
@@ -51,20 +54,16 @@ class Feed:
     def _post(self, body: bytes) -> tuple[int, bytes, float]:
         signature = sign(body, self._secret, int(time.time()))
         headers = {"Content-Type": "application/json", "Stripe-Signature": signature}
-        connection = self._connection()
+        connection = self._idle.get()
         try:
             connection.request("POST", "/webhooks", body, headers)
             response: HTTPResponse = connection.getresponse()
             answer = response.read()
         except (HTTPException, OSError) as error:
-            connection.close()
             raise NotDelivered(f"{self._address.geturl()} broke off: {error!r}") from error
+        finally:
+            self._idle.put(connection)
         return response.status, answer, float(response.headers.get("Retry-After", 1))
 
     def _connection(self) -> HTTPConnection:
-        # One a thread, kept open; the interpreter closes them with the threads.
-        if not hasattr(self._thread, "connection"):
-            host, port = self._address.hostname or "", self._address.port
-            self._thread.connection = HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
-        connection: HTTPConnection = self._thread.connection
-        return connection
+        return HTTPConnection(self._address.hostname or "", self._address.port, timeout=TIMEOUT_SECONDS)

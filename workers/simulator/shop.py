@@ -1,10 +1,10 @@
 """A shop: its guests, the customers who come back, and their orders."""
 
 from workers.simulator.money import priced
-from workers.simulator.payment_facts import Attachment, Customer, Intent, Metadata, Method
+from workers.simulator.payment_facts import Attachment, Balance, Customer, Intent, Metadata, Method
 from workers.simulator.people import Person
 from workers.simulator.wallet import new_method
-from workers.simulator.world import World
+from workers.simulator.world import DAY, Story, World
 
 REGULARS = 500
 """How many customers the shop remembers well enough to see them again."""
@@ -34,7 +34,9 @@ class Shop:
             status="requires_payment_method",
             customer_id=customer.id if customer else None,
             capture_method=capture_method,
-            method_kinds=("card", "link") if method_kind == "card" else (method_kind,),
+            method_kinds=("card", "amazon_pay", "klarna", "link", "paypal")
+            if method_kind == "card"
+            else (method_kind,),
             description=f"Example Shop - Order {self.orders}",
             receipt_email=method.owner.email,
             ship_to=method.owner,
@@ -85,6 +87,13 @@ class Shop:
         if len(self._regulars) > REGULARS:
             self._regulars.pop(0)
         return customer, method
+
+    def payouts(self) -> Story:
+        """Week by week money becomes available: an event of the account's only balance, which has no id."""
+        while True:
+            yield 7 * DAY
+            available = {code: self.world.random.randrange(10**6) for code in ("eur", "usd")}
+            self.world.make("balance.available", Balance(available=available, pending={"eur": 0, "usd": 0}))
 
     def forget(self) -> None:
         """A customer asks to be deleted."""

@@ -100,7 +100,9 @@ def live(*, seed: int, payments: int, subscriptions: int, start: datetime, days:
     opening = int(start.timestamp())
     world = World(f"{seed} {opening}", opening)
     if payments:
-        world.begin(_trade(Shop(world), payments, days * DAY))
+        shop = Shop(world)
+        world.begin(shop.payouts())
+        world.begin(_trade(shop, payments, days * DAY))
     if subscriptions:
         world.begin(season_after_season(world))
         world.begin(_grow(world, subscriptions, days * DAY * 9 // 10))

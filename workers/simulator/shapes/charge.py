@@ -42,7 +42,9 @@ def charge(fact: Charge, dialect: Dialect) -> Shape:
         "radar_options": {},
         "receipt_email": fact.receipt_email,
         "receipt_number": None,
-        "receipt_url": None if failure else f"https://pay.stripe.com/receipts/payment/{secret(fact.id)}",
+        "receipt_url": None
+        if failure
+        else f"https://pay.stripe.com/receipts/payment/{secret(fact.id)}{secret(fact.method.id)}?s=ap",
         "refunded": fact.amount_refunded == fact.amount,
         "review": None,
         "shipping": shipping(fact.ship_to) if fact.ship_to else None,

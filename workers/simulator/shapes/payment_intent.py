@@ -37,15 +37,20 @@ def payment_intent(fact: Intent, dialect: Dialect) -> Shape:
         "next_action": _next_action(fact) if fact.status == "requires_action" else None,
         "on_behalf_of": None,
         "payment_method": fact.method.id if fact.method else None,
-        "payment_method_configuration_details": None,
+        "payment_method_configuration_details": None
+        if fact.invoice_id
+        else {"id": "pmc_1PgafyB7WZ01zgkWSjxsAJo3", "parent": None},
         "payment_method_options": {
+            "amazon_pay": {"express_checkout_element_session_id": None},
             "card": {
                 "installments": None,
                 "mandate_options": None,
                 "network": None,
                 "request_three_d_secure": "automatic",
             },
+            "klarna": {"preferred_locale": None},
             "link": {"persistent_token": None},
+            "paypal": {"preferred_locale": None, "reference": None},
         },
         "payment_method_types": list(fact.method_kinds),
         "processing": None,
