@@ -842,7 +842,7 @@ CREATE INDEX IF NOT EXISTS subscription_changes_by_type ON subscription_changes 
 COMMENT ON TABLE subscription_changes IS 'What happened to each subscription: one row a change, as its events tell it one after the other.';
 COMMENT ON COLUMN subscription_changes.subscription_id IS 'The subscription.';
 COMMENT ON COLUMN subscription_changes.event_id IS 'The event of Stripe''s that told it.';
-COMMENT ON COLUMN subscription_changes.event_type IS 'created, activated, trial_started, trial_ended, upgraded, downgraded (by what it comes to a month before discounts), interval_changed (the same plan), plan_changed (neither up nor down), quantity_changed, items_changed (added or removed), paused, resumed (also of collection), past_due, unpaid, recovered, cancel_scheduled, cancel_reverted, cancelled, expired (never paid).';
+COMMENT ON COLUMN subscription_changes.event_type IS 'created, activated, trial_started, trial_ended, upgraded, downgraded (between basic, pro and enterprise, else by what it comes to a month before discounts), interval_changed (of the same plan), plan_changed (neither up nor down), quantity_changed, items_changed (added or removed), paused, resumed (also of collection), past_due, unpaid, recovered, cancel_scheduled, cancel_reverted, cancelled, expired (never paid).';
 COMMENT ON COLUMN subscription_changes.created_at IS 'When it happened, by Stripe''s clock; for a cancellation when it took effect, not when it was asked for.';
 COMMENT ON COLUMN subscription_changes.status IS 'Its status after the change.';
 COMMENT ON COLUMN subscription_changes.customer_id IS 'Whose it is.';

@@ -12,7 +12,6 @@ from ingest.event import DEFAULT_ACCOUNT
 from ingest.refusal import Refusal
 
 DEFAULT_SOURCE = "default"
-PLAN_TYPES = ("basic", "pro", "enterprise")
 BILLING_CYCLES = {"MONTHLY": "month", "YEARLY": "year"}
 
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9_]{0,62}")

@@ -8,6 +8,9 @@ from projections.billing_fields import Price
 from projections.projection import Plans
 from projections.subscription_fields import Item, Subscription
 
+PLAN_TYPES = ("basic", "pro", "enterprise")
+"""From the least to the most."""
+
 
 def price_plan_type(price: Price, plans: Plans) -> str | None:
     """The plan that the price itself stands for; None where nothing says so."""

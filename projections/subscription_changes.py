@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ingest.event import Event
-from projections.plan_types import main_item, price_plan_type, subscription_plan_type
+from projections.plan_types import PLAN_TYPES, main_item, price_plan_type, subscription_plan_type
 from projections.projection import Plans, Projection, Row
 from projections.recurring import list_amount, monthly_amount
 from projections.subscription_fields import Item, Subscription
@@ -131,21 +131,19 @@ def _plan_kinds(before: Subscription, after: Subscription, plans: Plans) -> Iter
 
 
 def _plan_kind(before: Subscription, after: Subscription, plans: Plans) -> str:
-    """What a change of prices is: of the interval alone, else up or down by what is paid before discounts."""
+    """What a change of prices is: another interval of the same plan, a greater or lesser plan, or neither."""
     old, new = main_item(before, plans), main_item(after, plans)
-    if old and new and _interval(old) != _interval(new) and _same_plan(old, new, plans):
-        return "interval_changed"
+    if old and new:
+        was, is_now = price_plan_type(old.price, plans), price_plan_type(new.price, plans)
+        same = was == is_now if was and is_now else old.price.product_id == new.price.product_id is not None
+        if same and _interval(old) != _interval(new):
+            return "interval_changed"
+        if was != is_now and was in PLAN_TYPES and is_now in PLAN_TYPES:
+            return "upgraded" if PLAN_TYPES.index(is_now) > PLAN_TYPES.index(was) else "downgraded"
     paid, pays = list_amount(before), list_amount(after)
     if paid.incomplete or pays.incomplete or paid.currency != pays.currency or paid.exact == pays.exact:
         return "plan_changed"
     return "upgraded" if pays.exact > paid.exact else "downgraded"
-
-
-def _same_plan(old: Item, new: Item, plans: Plans) -> bool:
-    named = price_plan_type(old.price, plans), price_plan_type(new.price, plans)
-    if all(named):
-        return named[0] == named[1]
-    return old.price.product_id is not None and old.price.product_id == new.price.product_id
 
 
 def _interval(item: Item) -> tuple[str | None, int | None]:

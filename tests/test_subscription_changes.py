@@ -25,6 +25,8 @@ from tests.billing_objects import (
 CONFIGURED = {"price_basic": Plan("basic", "month"), "price_pro": Plan("pro", "month"),
               "price_pro_year": Plan("pro", "year")}  # fmt: skip
 BASIC, PRO = item(of=price("price_basic", 900)), item(of=price("price_pro", 2000))
+TIERED = {"billing_scheme": "tiered", "metadata": {"plan_type": "enterprise"}}
+ENTERPRISE = item(of=price("price_enterprise", None, **TIERED))
 PRO_YEARLY = item(of=price("price_pro_year", 200_00, "year"))
 
 
@@ -95,10 +97,15 @@ def test_a_status_that_changes_tells_what_happened(before, after, told):
         (BASIC, item(of=price("price_other", 900)), "plan_changed"),
         (BASIC, item(of=price("price_tiered", None, billing_scheme="tiered")), "plan_changed"),
         (PRO, PRO | {"quantity": 5}, "quantity_changed"),
-        (BASIC | {"quantity": 9}, PRO, "downgraded"),
+        (BASIC | {"quantity": 9}, PRO, "upgraded"),
+        (PRO, ENTERPRISE, "upgraded"),
+        (ENTERPRISE, PRO, "downgraded"),
+        (PRO, item(of=price("price_other", 900)), "downgraded"),
+        (item(of=price("price_old", 900)), item(of=price("price_new", 901)), "upgraded"),
+        (item(of=price("price_old", 900)), item(of=price("price_new", 9000, "year")), "interval_changed"),
     ],
 )
-def test_a_change_of_the_item_is_told_by_what_it_comes_to(before, after, told):
+def test_a_change_of_the_item_is_told_by_its_plan_else_by_what_it_comes_to(before, after, told):
     previous = {"items": items(before)}
     *_, row = changes(created(before), became(1, previous, after))
     assert told == row["event_type"]
