@@ -43,6 +43,12 @@ class Projection:
     configured: bool = False
 
     def rows(self, events: Sequence[Event], plans: Plans) -> list[Row]:
-        """What the object owns after `events`, which are its own, in causal order, the newest last."""
+        """What the object owns after `events`, which are its own, in causal order, the newest last.
+
+        Raises ValueError for two rows of one key: which of them would stay is nothing to leave to chance.
+        """
         subject: Any = events if self.history else events[-1]
-        return list(self.fold(subject, plans) if self.configured else self.fold(subject))
+        rows = list(self.fold(subject, plans) if self.configured else self.fold(subject))
+        if len({tuple(row[column] for column in self.key) for row in rows}) < len(rows):
+            raise ValueError(f"two rows of {self.table} under one key")
+        return rows

@@ -96,6 +96,14 @@ def test_a_preview_leaves_neither_a_row_nor_a_dead_letter(given, database):
     assert [] == database.execute("SELECT * FROM dead_letters").fetchall()
 
 
+def test_two_lines_of_one_id_are_a_dead_letter_and_the_rest_goes_on(given, database):
+    twice = invoice(line(id="il_1"), line(id="il_1"))
+    assert [] == given("invoice_lines", event("invoice.paid", twice))
+    assert 1 == len(given("invoices"))
+    [letter] = database.execute("SELECT projection, reason FROM dead_letters").fetchall()
+    assert "invoice_lines" == letter["projection"]
+
+
 def test_a_price_told_of_twice_is_listed_once(given):
     rows = given(
         "price_list",
