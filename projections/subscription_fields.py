@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from weakref import WeakKeyDictionary
 
+from ingest.event import Event
 from projections.billing_fields import Discount, Price, discounts
 from projections.fields import (
     Object,
@@ -136,6 +138,17 @@ class Subscription:
     def cancellation_scheduled(self) -> bool:
         """Whether its end is set. Both fields are looked at: one customer portal sets `cancel_at` alone."""
         return self.cancel_at_period_end or self.cancel_at is not None
+
+
+def subscription_of(event: Event) -> Subscription:
+    """The subscription that an event shows: read once for all the folds, and let go with the event."""
+    found = _SUBSCRIPTIONS.get(event)
+    if found is None:
+        found = _SUBSCRIPTIONS[event] = Subscription.read(event.object)
+    return found
+
+
+_SUBSCRIPTIONS: WeakKeyDictionary[Event, Subscription] = WeakKeyDictionary()
 
 
 def _given(instants: Iterable[datetime | None]) -> Iterator[datetime]:

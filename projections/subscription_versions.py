@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from ingest.event import Event
 from projections.causality import undone
-from projections.subscription_fields import Subscription
+from projections.subscription_fields import Subscription, subscription_of
 
 
 class Version(NamedTuple):
@@ -37,5 +37,5 @@ def _versions(events: Sequence[Event]) -> Iterator[Version]:
         unseen = False
     for event in events:
         valid_from = max(valid_from, event.created_at)
-        yield Version(event, valid_from, Subscription.read(event.object), opening=unseen)
+        yield Version(event, valid_from, subscription_of(event), opening=unseen)
         unseen = False

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from ingest.event import Event
 from projections.plan_types import subscription_plan_type
 from projections.projection import Plans, Projection, Row
-from projections.subscription_fields import Subscription
+from projections.subscription_fields import subscription_of
 
 
 def fold(event: Event, plans: Plans) -> Iterator[Row]:
-    subscription = Subscription.read(event.object)
+    subscription = subscription_of(event)
     yield {
         "id": subscription.id,
         "status": subscription.status,
