@@ -211,8 +211,9 @@ def test_a_deleted_customer_takes_the_subscriptions_along_in_the_same_second() -
 
 def test_amounts_keep_to_the_steps_of_their_currency() -> None:
     intents = told(business(), "payment_intent.created")
-    assert {"usd", "eur", "gbp", "jpy", "kwd"} == {each["currency"] for each in intents}
+    assert {"usd", "eur", "gbp", "isk", "jpy", "kwd"} == {each["currency"] for each in intents}
     assert all(each["amount"] % 10 == 0 for each in intents if each["currency"] == "kwd")
+    assert all(each["amount"] % 100 == 0 for each in intents if each["currency"] == "isk")
     assert all(type(each["amount"]) is int and each["amount"] > 0 for each in intents)
 
 

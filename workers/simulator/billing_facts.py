@@ -86,10 +86,6 @@ class Plan:
 
     price: Price
 
-    @property
-    def id(self) -> str:
-        return self.price.id
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coupon:

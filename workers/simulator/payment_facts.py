@@ -81,10 +81,6 @@ class Attachment:
     method: Method
     customer_id: str | None
 
-    @property
-    def id(self) -> str:
-        return self.method.id
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
@@ -185,4 +181,3 @@ class Balance:
 
     available: dict[str, int]
     pending: dict[str, int]
-    id: str = ""

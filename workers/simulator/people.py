@@ -75,6 +75,7 @@ PLACES = (
     Place("IT", "Torino", None, "10121", "eur"),
     Place("GB", "Leeds", None, "LS1 4AP", "gbp"),
     Place("JP", "Osaka", None, "530-0001", "jpy"),
+    Place("IS", "Reykjavík", None, "101", "isk"),
     Place("KW", "Kuwait City", None, "13001", "kwd"),
 )  # fmt: skip
 

@@ -90,7 +90,7 @@ def stream(
     account: str | None = None,
     livemode: bool = False,
 ) -> Iterator[dict[str, Any]]:
-    """The events of `simulate`, one at a time, in memory that does not grow with their number."""
+    """The events of `simulate`, one at a time: what is over is forgotten."""
     changes = live(seed=seed, payments=payments, subscriptions=subscriptions, start=start, days=days)
     return events(changes, Dialect(api_version, livemode), account)
 

@@ -12,6 +12,9 @@ from workers.simulator.periods import months_after, period_from
 from workers.simulator.wallet import new_method
 from workers.simulator.world import World
 
+SOLD_IN = ("eur", "gbp", "jpy", "usd")
+"""The platform's currencies; everybody else pays in dollars."""
+
 TAXED = {"eur": 19, "gbp": 20}
 """What is added to prices in a currency, in per cent."""
 
@@ -36,7 +39,7 @@ class Subscriber:
         self.unpaid: tuple[Invoice, Intent] | None = None
         self._invoices = 0
         person = Person.meet(world.random, number)
-        if person.place.currency == "kwd":  # where the platform sells in dollars
+        if person.place.currency not in SOLD_IN:
             person = person._replace(place=person.place._replace(currency="usd"))
         self.method = new_method(world, person)
         self.customer = world.make(

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import replace
 from heapq import heappop, heappush
 from random import Random
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from workers.simulator.identifiers import Identifiers
 
@@ -17,13 +17,6 @@ DAY = 24 * HOUR
 
 Story = Generator[int, None, None]
 """Yields the seconds that pass before it goes on."""
-
-
-class Fact(Protocol):
-    """What is so about one object of Stripe's."""
-
-    @property
-    def id(self) -> str: ...
 
 
 F = TypeVar("F", bound=Any)
@@ -56,9 +49,9 @@ class World:
         self._told: list[Change] = []
         self._request: str | None = None
 
-    def begin(self, story: Story, after: int = 0) -> None:
-        """Let a story begin so many seconds from now."""
-        self._schedule(after, story)
+    def begin(self, story: Story) -> None:
+        """Let a story begin now, beside the others."""
+        self._schedule(0, story)
 
     def make(self, kind: str, fact: F, *, late: int = 0) -> F:
         """A new object. `late` is how many seconds the event's clock is behind the truth."""
@@ -70,7 +63,7 @@ class World:
         return self._tell(kind, fact, changed, late)
 
     def repeat(self, kind: str, fact: F, before: F | None = None, *, late: int = 0) -> F:
-        """One more event about what another told already."""
+        """One more event about a state; `before` is the state whose change it tells once more."""
         return self._tell(kind, before, fact, late)
 
     def run(self, until: int | None = None) -> Iterator[Change]:
