@@ -23,6 +23,9 @@ BATCH_EVENTS = 256
 BATCH_BYTES = 1 << 20
 """A batch holds the server while it is appended: 256 events of 3 KB for about 6 ms."""
 
+BATCHES = 2
+"""Under way at once: while Redis syncs the one, the next is read and verified."""
+
 WAITING_BYTES = 64 << 20
 """What may wait for a log that does not answer; past it the sender is sent away at once."""
 
@@ -68,21 +71,21 @@ class Appender:
         self._queue: deque[_Waiting] = deque()
         self._waiting_bytes = 0
         self._pending = asyncio.Event()
-        self._flusher: asyncio.Task[None] | None = None
+        self._flushers: list[asyncio.Task[None]] = []
         self._bounds: Bounds | None = None
         self._awaits_aof = False
         self._script = ""
 
     async def start(self) -> None:
         """Begin to flush. Redis need not be there yet."""
-        self._flusher = asyncio.create_task(self._flush_for_ever())
+        self._flushers = [asyncio.create_task(self._flush_for_ever()) for _ in range(BATCHES)]
 
     async def stop(self) -> None:
         """Stop flushing; who still waits is refused."""
-        if self._flusher:
-            self._flusher.cancel()
+        for flusher in self._flushers:
+            flusher.cancel()
             with suppress(asyncio.CancelledError):
-                await self._flusher
+                await flusher
         self._refuse(self._queue, LogUnavailable("the service is stopping"))
         await self._redis.aclose()
 
@@ -129,6 +132,8 @@ class Appender:
             except RedisError as error:
                 self._bounds = None  # whatever comes back may be another server: check it again
                 self._refuse(batch, LogUnavailable(_said(error)))
+            except Exception as fault:  # noqa: BLE001 - it is raised to those whom it befell
+                self._refuse(batch, fault)
 
     def _take(self) -> list[_Waiting]:
         batch: list[_Waiting] = []
@@ -151,18 +156,14 @@ class Appender:
         except NoScriptError:  # a restarted server has forgotten it
             self._script = await self._redis.script_load(APPEND)
             answers = await self._send(groups, bounds_)
-        stored = set()
-        for (partition, _), group, outcomes in zip(groups, groups.values(), answers, strict=False):
+        for (partition, _), group, outcomes in zip(groups, groups.values(), answers, strict=True):
             for waiting, outcome in zip(group, outcomes, strict=True):
                 if outcome == b"full":
                     _settle(waiting, LogFull(f"partition {partition} of the log is full"))
                 elif outcome == b"duplicate":
                     _settle(waiting, "duplicate")
                 else:
-                    stored.add(partition)
                     _settle(waiting, "stored")
-        if stored:
-            self._waker.wake(stored)
 
     async def _send(self, groups: dict[tuple[int, bool], list[_Waiting]], bounds_: Bounds) -> list[Any]:
         partitions = self._settings.log_partitions
@@ -173,6 +174,7 @@ class Appender:
             pipeline.evalsha(
                 self._script, len(keys), *keys, *append_arguments(events, bounds_, partitions, force=force)
             )
+        pipeline.sadd(self._keys.wake, *{partition for partition, _ in groups})
         timeout = int(self._settings.webhook_timeout_seconds * 1000)
         replicas = self._settings.wait_replicas
         if self._awaits_aof:
@@ -180,11 +182,13 @@ class Appender:
         if replicas:
             pipeline.execute_command("WAIT", replicas, timeout)
         answers = list(await pipeline.execute())
+        if answers[len(groups)]:  # a flag was down before
+            self._waker.wake()
         if replicas and (reached := answers.pop()) < replicas:
             raise LogUnavailable(f"{reached} of {replicas} replicas have the events")
         if self._awaits_aof and not answers.pop()[0]:
             raise LogUnavailable("the append-only file was not synced in time")
-        return answers
+        return answers[: len(groups)]
 
     async def _prepare(self) -> Bounds:
         """Once a connection: what the server promises, its bounds, and the number of partitions."""
@@ -212,15 +216,15 @@ class Appender:
             )
 
     @staticmethod
-    def _refuse(batch: "deque[_Waiting] | list[_Waiting]", refusal: AppendRefused) -> None:
+    def _refuse(batch: "deque[_Waiting] | list[_Waiting]", refusal: Exception) -> None:
         for waiting in batch:
             _settle(waiting, refusal)
 
 
-def _settle(waiting: _Waiting, result: Outcome | AppendRefused) -> None:
+def _settle(waiting: _Waiting, result: Outcome | Exception) -> None:
     if waiting.outcome.done():
         return
-    if isinstance(result, AppendRefused):
+    if isinstance(result, Exception):
         waiting.outcome.set_exception(result)
     else:
         waiting.outcome.set_result(result)

@@ -13,11 +13,11 @@ DRAIN_JOB_SECONDS = 600
 FAILURE_SECONDS = 3600
 
 
-def connect(settings: Settings) -> "Redis":
-    """RQ's own Redis, where it has one: RQ does not run on a cluster."""
+def connect(settings: Settings, timeout: float | None = None) -> "Redis":
+    """RQ's own Redis, where it has one: RQ does not run on a cluster. `timeout` (s) bounds each answer."""
     url = settings.rq_redis_url or settings.redis_url
     assert url, "REDIS_URL is set by whoever starts this process"
-    return Redis.from_url(url)
+    return Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout)
 
 
 def drain_queue(redis: "Redis", settings: Settings) -> Queue:

@@ -1,5 +1,8 @@
 """Waking the drain: a flag a partition, kept in one set, and a job when a flag was newly raised.
 
+The appender raises the flags in the round trip of its batch, so that a wake-up costs nothing while the
+drain is awake.
+
 The order that loses no wake-up: a drain takes the partition's lock, lowers its flag, reads until a read
 under the lock finds nothing, releases, and looks at the flag again. A lost wake-up costs a moment, not an
 event: the sweep compares every partition with its checkpoint.
@@ -7,7 +10,6 @@ event: the sweep compares every partition with its checkpoint.
 
 from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
-from threading import Lock
 
 import structlog
 from redis import Redis
@@ -28,10 +30,6 @@ class WakeFlag:
         self._redis = redis
         self._key = Keys(settings.log_prefix).wake
 
-    def raise_for(self, partitions: Collection[int]) -> bool:
-        """Raise the flags; True where one was down before, so that a job is due."""
-        return bool(self._redis.sadd(self._key, *partitions))
-
     def lower_for(self, pipeline: "Pipeline", partitions: Collection[int]) -> None:
         """Lower the flags of partitions whose locks the caller holds, when its pipeline runs."""
         pipeline.srem(self._key, *partitions)
@@ -42,37 +40,25 @@ class WakeFlag:
 
 
 class Waker:
-    """Wakes the drain from a process that must not wait: RQ is synchronous, so a thread enqueues."""
+    """Enqueues drains for a process that must not wait: RQ is synchronous, so a thread does it."""
 
     def __init__(self, settings: Settings) -> None:
-        assert settings.redis_url
-        self._redis = Redis.from_url(settings.redis_url)
-        self._rq_redis = connect(settings)
-        self._flag = WakeFlag(self._redis, settings)
-        self._queue = drain_queue(self._rq_redis, settings)
+        self._redis = connect(settings, settings.webhook_timeout_seconds)
+        self._queue = drain_queue(self._redis, settings)
         self._thread = ThreadPoolExecutor(1, "waker")
-        self._lock = Lock()
-        self._due: set[int] = set()
 
-    def wake(self, partitions: Collection[int]) -> None:
-        """Raise the partitions' flags soon; calls while the thread is busy are taken together."""
-        with self._lock:
-            first = not self._due
-            self._due.update(partitions)
-        if first:
-            self._thread.submit(self._raise)
+    def wake(self) -> None:
+        """Ask for a drain, soon."""
+        self._thread.submit(self._enqueue)
 
     def stop(self) -> None:
+        """Ask for what was still to be asked, and hang up."""
         self._thread.shutdown()
         self._redis.close()
-        self._rq_redis.close()
 
-    def _raise(self) -> None:
-        with self._lock:
-            due, self._due = self._due, set()
+    def _enqueue(self) -> None:
         try:
-            if self._flag.raise_for(due):
-                enqueue_drain(self._queue)
+            enqueue_drain(self._queue)
         except RedisError as error:
             log.warning(
                 "the drain was not woken; the sweep will find the events", reason=type(error).__name__
