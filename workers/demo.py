@@ -26,8 +26,20 @@ STRAY = 200
 
 
 @click.command()
-@click.option("--payments", default=600, show_default=True, help="One-time payments in a shop.")
-@click.option("--subscriptions", default=150, show_default=True, help="Subscriptions on a platform.")
+@click.option(
+    "--payments",
+    type=click.IntRange(min=0),
+    default=600,
+    show_default=True,
+    help="One-time payments in a shop.",
+)
+@click.option(
+    "--subscriptions",
+    type=click.IntRange(min=0),
+    default=150,
+    show_default=True,
+    help="Subscriptions on a platform.",
+)
 @click.option("--events", type=click.IntRange(min=1), help="Stop after so many events.")
 @click.option("--seed", default=7, show_default=True, help="Another seed is another business.")
 @click.option(
