@@ -43,7 +43,7 @@ class Clone:
         shutil.copy(ROOT / "run", self.path)
         (self.path / "requirements.lock").write_text("rq==3.0.0\n")
         (self.path / "pyproject.toml").write_text("[project]\n")
-        for tool in ("sh", "dirname", "cksum", "cat", "cp", "mkdir", "chmod"):
+        for tool in ("sh", "dirname", "cksum", "cat", "cp", "mkdir", "chmod", "rm"):
             found = shutil.which(tool)
             assert found
             (self.bin / tool).symlink_to(found)
@@ -79,8 +79,11 @@ class Clone:
         output, errors = process.communicate()
         return process.returncode, output, errors
 
-    def installs(self) -> int:
-        return self.calls.read_text().count("install") if self.calls.exists() else 0
+    def calls_of(self, what: str) -> int:
+        return self.calls.read_text().split().count(what) if self.calls.exists() else 0
+
+    def python_used(self) -> str:
+        return (self.path / ".venv/hooklog-origin").read_text().splitlines()[0]
 
 
 @pytest.fixture
@@ -103,16 +106,16 @@ def test_it_installs_once(clone: Clone) -> None:
     clone.add_python("python3")
     assert "installing" in clone.run("up")[2]
     assert "" == clone.run("up")[2]
-    assert 1 == clone.installs()
+    assert 1 == clone.calls_of("install")
 
 
 @pytest.mark.parametrize("changed", ["requirements.lock", "pyproject.toml"])
-def test_it_installs_again_when_what_it_installs_has_changed(clone: Clone, changed: str) -> None:
+def test_what_has_changed_is_brought_up_to_date_in_place(clone: Clone, changed: str) -> None:
     clone.add_python("python3")
     clone.run("up")
     (clone.path / changed).write_text("other\n")
-    clone.run("up")
-    assert 2 == clone.installs()
+    assert "bringing" in clone.run("up")[2]
+    assert (2, 1) == (clone.calls_of("install"), clone.calls_of("venv"))
 
 
 def test_it_installs_again_where_the_clone_was_moved(clone: Clone, tmp_path: Path) -> None:
@@ -120,14 +123,14 @@ def test_it_installs_again_where_the_clone_was_moved(clone: Clone, tmp_path: Pat
     clone.run("up")
     clone.path = clone.path.rename(tmp_path / "another place")
     clone.run("up")
-    assert 2 == clone.installs()
+    assert 2 == clone.calls_of("venv")
 
 
 def test_two_first_starts_at_once_install_once(clone: Clone) -> None:
     clone.add_python("python3")
     both = [clone.start("up"), clone.start("up")]
     assert [f"{clone.path}/.hooklog|up|"] * 2 == [process.communicate()[0] for process in both]
-    assert 1 == clone.installs()
+    assert 1 == clone.calls_of("install")
 
 
 def test_a_python_that_only_fails_or_is_too_old_is_passed_over(clone: Clone) -> None:
@@ -136,7 +139,7 @@ def test_a_python_that_only_fails_or_is_too_old_is_passed_over(clone: Clone) -> 
     clone.add_python("python3.11", lacks_venv=1)
     clone.add_python("python3")
     assert 0 == clone.run("up")[0]
-    assert "python3\n" == (clone.path / ".venv/hooklog-python").read_text()
+    assert "python3" == clone.python_used()
 
 
 def test_without_a_python_it_says_which_one_it_needs(clone: Clone) -> None:
@@ -159,7 +162,7 @@ def test_a_python_that_is_named_is_the_one(clone: Clone, tmp_path: Path) -> None
     clone.add_python("python3")
     named = clone.add_python("python 3.11 of mine")
     assert 0 == clone.run("up", HOOKLOG_PYTHON=str(named))[0]
-    assert f"{named}\n" == (clone.path / ".venv/hooklog-python").read_text()
+    assert str(named) == clone.python_used()
     status, _, errors = clone.run("up", HOOKLOG_PYTHON="nonsense")
     assert 1 == status
     assert "HOOKLOG_PYTHON=nonsense is no Python 3.11 or later: name one that is, or unset it." in errors
@@ -175,9 +178,20 @@ def test_an_installation_that_breaks_off_says_so_and_the_next_start_mends_it(clo
     assert (0, f"{clone.path}/.hooklog|up|") == clone.run("up")[:2]
 
 
+def test_an_update_that_breaks_off_is_made_anew(clone: Clone) -> None:
+    clone.add_python("python3")
+    clone.run("up")
+    (clone.path / "requirements.lock").write_text("other\n")
+    clone.offline.touch()
+    assert 1 == clone.run("up")[0]
+    clone.offline.unlink()
+    assert 0 == clone.run("up")[0]
+    assert 2 == clone.calls_of("venv")
+
+
 def test_a_python_that_went_away_is_replaced(clone: Clone) -> None:
     clone.add_python("python3")
     clone.run("up")
     (clone.path / ".venv/bin/python").unlink()
     assert 0 == clone.run("up")[0]
-    assert 2 == clone.installs()
+    assert 2 == clone.calls_of("venv")

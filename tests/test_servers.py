@@ -161,4 +161,5 @@ def hold(home: Path) -> tuple["subprocess.Popen[str]", list[str]]:
 def still_there(*pids: str) -> list[psutil.Process]:
     """Those of the processes that have not ended two seconds later."""
     processes = [psutil.Process(int(pid)) for pid in pids if psutil.pid_exists(int(pid))]
-    return list(psutil.wait_procs(processes, timeout=2)[1])
+    left = psutil.wait_procs(processes, timeout=2)[1]
+    return [process for process in left if process.status() != psutil.STATUS_ZOMBIE]

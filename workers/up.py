@@ -84,7 +84,7 @@ class Up:
     def _tend(self) -> None:
         if self._guardian.watch():
             self._say("the guardian ended; it was started again")
-        for part in (*self._servers, *self._workers, *self._web):
+        for part in (*self._servers, *self._web, *self._workers):
             part.tend(self._say)
 
     def _wait_for_web(self, port: int) -> None:
@@ -108,6 +108,7 @@ def running(settings: Settings, say: Say) -> Iterator[tuple[Up, Stack]]:
         signal.signal(number, signal.default_int_handler)
     home = Home(settings.hooklog_home)
     with home.lock() as held, Guardian(held) as guardian:
+        withdraw(home)  # what a killed one left
         up = Up(settings, home, guardian, say)
         try:
             yield up, up.start()

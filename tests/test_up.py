@@ -1,0 +1,256 @@
+"""`hooklog up`: one command starts everything, keeps it running, and leaves nothing behind."""
+
+import hashlib
+import hmac
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import psutil
+import pytest
+
+from workers.servers.home import Home
+from workers.stack import Stack, find
+
+START_SECONDS = 30
+SERVERS = ("REDIS_URL", "DATABASE_URL", "STRIPE_WEBHOOK_SECRET")
+
+
+class Running:
+    """`hooklog up` on a home of its own, and other commands beside it."""
+
+    def __init__(self, home: Path, **environment: str) -> None:
+        self.home = home
+        self.environment = self._clean(environment)
+        self.log = home.parent / "up.log"
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen(
+                command("up"), env=self.environment, stdout=output, stderr=output, cwd=home.parent
+            )
+
+    def __enter__(self) -> "Running":
+        try:
+            self.stack = self._wait()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _clean(self, environment: Mapping[str, str]) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name not in SERVERS}
+        return {**kept, "HOOKLOG_HOME": str(self.home), "PORT": "0", **environment}
+
+    def _wait(self) -> Stack:
+        deadline = time.monotonic() + START_SECONDS
+        while self.process.poll() is None and time.monotonic() < deadline:
+            if "Next:" in self.said:
+                return find(self.home)
+            time.sleep(0.02)
+        raise AssertionError(f"the stack did not start:\n{self.said}")
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text()
+
+    def hooklog(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            command(*arguments),
+            env=self.environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def parts(self) -> dict[str, psutil.Process]:
+        """Its child processes, by what they are."""
+        children = psutil.Process(self.process.pid).children()
+        return {part_name(child): child for child in children if living(child)}
+
+    def deliver(self, event_id: str) -> int:
+        body = json.dumps(customer_created(event_id)).encode()
+        secret = (self.home / "webhook-secret").read_text().strip().encode()
+        now = int(time.time())
+        signature = hmac.new(secret, f"{now}.".encode() + body, hashlib.sha256).hexdigest()
+        request = urllib.request.Request(
+            f"{self.stack.web}/webhooks", body, {"Stripe-Signature": f"t={now},v1={signature}"}
+        )
+        with urllib.request.urlopen(request) as response:
+            return int(response.status)
+
+    def events(self) -> str:
+        return self.hooklog("psql", "-Atc", "SELECT event_id FROM events ORDER BY 1").stdout
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(30)
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "workers.command", *arguments]
+
+
+def part_name(process: psutil.Process) -> str:
+    said = " ".join([process.name(), *process.cmdline()])
+    return next((name for name in ("valkey", "postgres", "guardian") if name in said), said.split()[-1])
+
+
+def living(process: psutil.Process) -> bool:
+    return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+
+
+def customer_created(event_id: str) -> dict[str, object]:
+    customer = {"id": "cus_1", "object": "customer", "created": 1700000000, "email": "a@example.com"}
+    return {
+        "id": event_id,
+        "object": "event",
+        "type": "customer.created",
+        "created": 1700000000,
+        "api_version": "2026-10-28.endive",
+        "livemode": False,
+        "data": {"object": customer},
+    }
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with Running(tmp_path_factory.mktemp("up") / "home") as running:
+        yield running
+
+
+def test_it_tells_what_runs_where_and_what_to_type_next(running: Running) -> None:
+    assert f"web        {running.stack.web}/webhooks" in running.said
+    assert "workers    1 drain, scheduler, sweep" in running.said
+    for line in ("./run demo", "./run psql", "./run status"):
+        assert line in running.said
+
+
+def test_the_secret_that_it_made_is_kept_for_its_owner_and_shown_masked(running: Running) -> None:
+    file = running.home / "webhook-secret"
+    secret = file.read_text().strip()
+    assert (True, 0o600) == (secret.startswith("whsec_"), stat.S_IMODE(file.stat().st_mode))
+    assert f"whsec_…{secret[-4:]}, made for the demo and kept in home/webhook-secret" in running.said
+    assert secret not in running.said
+
+
+def test_a_delivery_is_in_postgres_once_settled(running: Running) -> None:
+    assert 200 == running.deliver("evt_settled")
+    assert 0 == running.hooklog("settle", "--timeout", "20").returncode
+    assert "evt_settled\n" in running.events()
+
+
+def test_urls_are_for_scripts(running: Running) -> None:
+    lines = running.hooklog("urls").stdout.splitlines()
+    assert ["web", "redis", "database"] == [line.partition("=")[0] for line in lines]
+    assert lines[0] == f"web={running.stack.web}"
+
+
+def test_status_tells_lag_events_and_memory_for_machines_and_people(running: Running) -> None:
+    running.deliver("evt_status")
+    running.hooklog("settle")
+    told = json.loads(running.hooklog("status", "--json").stdout)
+    assert [0, 0, 0, 0] == [partition["waiting"] for partition in told["partitions"]]
+    assert told["events"] >= 1
+    assert 0 < told["log"]["bytes"] < told["log"]["max_bytes"]
+    assert (0, [], False) == (told["dead_letters"], told["incidents"], told["rebuild_due"])
+    assert "events waiting" in running.hooklog("status").stdout
+
+
+def test_a_second_one_on_the_same_home_says_who_holds_it(running: Running) -> None:
+    second = running.hooklog("up")
+    assert 1 == second.returncode
+    assert f"{running.home} is held by process {running.process.pid}: stop that one" in second.stderr
+
+
+@pytest.mark.parametrize("variable", ["PORT", "REDIS_PORT", "DATABASE_PORT"])
+def test_a_busy_port_is_named_with_its_variable(running: Running, tmp_path: Path, variable: str) -> None:
+    busy = running.stack.web.rpartition(":")[2]
+    refused = running.hooklog("up", HOOKLOG_HOME=str(tmp_path), **{variable: busy})
+    assert (1, True) == (refused.returncode, f"set {variable} to another one" in refused.stderr)
+    assert f"port {busy} on 127.0.0.1" in refused.stderr
+
+
+def test_a_part_that_dies_is_started_again_and_that_is_said(running: Running) -> None:
+    before = running.parts()
+    assert {"guardian", "valkey", "postgres", "web", "drain", "scheduler", "sweep"} == set(before)
+    for part in before.values():
+        part.kill()
+    deadline = time.monotonic() + 20
+    while set(before) != set(after := fresh(running, before)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert set(before) == set(after)
+    for name in ("valkey", "postgres", "web", "drain 1", "scheduler", "sweep"):
+        assert f"{name} was killed by SIGKILL; it is started again in 0.25 s" in running.said
+    assert "the guardian ended; it was started again" in running.said
+
+
+def test_deliveries_go_on_after_every_part_died(running: Running) -> None:
+    deadline = time.monotonic() + 20
+    while not answers(f"{running.stack.web}/readyz") and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert 200 == running.deliver("evt_after_all_died")
+    assert 0 == running.hooklog("settle", "--timeout", "30").returncode
+    assert "evt_after_all_died\n" in running.events()
+
+
+def fresh(running: Running, before: Mapping[str, psutil.Process]) -> dict[str, psutil.Process]:
+    """Those parts that are not the processes that they were before."""
+    return {name: part for name, part in running.parts().items() if part != before.get(name)}
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def test_killed_it_leaves_no_process_and_the_next_start_finds_all_data(tmp_path: Path) -> None:
+    with Running(tmp_path / "home") as killed:
+        killed.deliver("evt_before_the_kill")
+        everything = psutil.Process(killed.process.pid).children(recursive=True)
+        killed.process.kill()
+        left = psutil.wait_procs(everything, timeout=2)[1]
+    assert [] == [process for process in left if living(process)]
+    assert not Home(killed.home).locked()
+    with Running(killed.home) as again:
+        assert 0 == again.hooklog("settle").returncode
+        assert "evt_before_the_kill\n" == again.events()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_told_to_stop_it_stops_everything(tmp_path: Path, number: signal.Signals) -> None:
+    with Running(tmp_path / "home", DRAIN_WORKERS="2") as running:
+        assert "workers    2 drain" in running.said
+        everything = psutil.Process(running.process.pid).children(recursive=True)
+        running.process.send_signal(number)
+        assert 0 == running.process.wait(30)
+    assert "hooklog: stopped" in running.said
+    assert "killed" not in running.said
+    assert [] == [process for process in everything if living(process)]
+    assert not (running.home / "stack.json").exists()
+
+
+def test_servers_that_are_named_are_used_and_left_running(running: Running, tmp_path: Path) -> None:
+    named = {name: running.stack.environment[name] for name in ("REDIS_URL", "DATABASE_URL")}
+    with Running(tmp_path / "home", **named, STRIPE_WEBHOOK_SECRET="whsec_one_of_a_test_of_ours") as guest:
+        assert {"guardian", "web", "drain", "scheduler", "sweep"} == set(guest.parts())
+        assert "secret     whsec_…ours, from STRIPE_WEBHOOK_SECRET" in guest.said
+        assert 0 == guest.stop()
+    assert 0 == running.hooklog("status").returncode
+
+
+def test_without_a_stack_a_command_says_how_to_start_one(tmp_path: Path, running: Running) -> None:
+    lost = running.hooklog("status", HOOKLOG_HOME=str(tmp_path))
+    assert 1 == lost.returncode
+    assert f"nothing runs on {tmp_path}: start it with ./run up" in lost.stderr
