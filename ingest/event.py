@@ -97,7 +97,7 @@ class Event:
         previous = data.get("previous_attributes") if isinstance(data, dict) else None
         return previous if isinstance(previous, dict) else {}
 
-    @property
+    @cached_property
     def identity(self) -> Identity | None:
         """The object it tells of; None for thin events and previews, which the history alone keeps."""
         if self.object_id is None or not self.object_type or self.thin:

@@ -32,8 +32,8 @@ class Table:
         self.columns = columns
         self.name = name or projection.table
         self.key = ("account", "livemode", projection.owner, *projection.key)
-        self._upsert = self._upsert_statement()
-        self._delete = self._delete_statement()
+        self._upsert = self._upsert_statement().as_bytes()
+        self._delete = self._delete_statement().as_bytes()
 
     @classmethod
     def of(cls, connection: "Connection", projection: Projection) -> "Table":

@@ -45,6 +45,9 @@ def order(events: Iterable[Event], before: Event | None = None) -> list[Event]:
     `before` is the newest of the events that all have a smaller prefix, where those are left out. Of two
     bodies of one event the one of the greater (API version, source) counts.
     """
+    events = list(events)
+    if len(events) == 1:
+        return events
     bodies: dict[str, Event] = {}
     for event in sorted(events, key=lambda event: (event.api_version or "", event.source, event.raw)):
         bodies[event.id] = event

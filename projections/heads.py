@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import NamedTuple
 
 from psycopg import Connection
@@ -181,15 +182,19 @@ def _all_after(head: Head, fresh: Sequence[Arrived]) -> bool:
 
 def _ties(fresh: Sequence[Arrived]) -> bool:
     """Whether the chain of previous attributes decides, which starts from the state before."""
-    return len({prefix(one.event) for one in fresh}) < len(fresh)
+    return len(fresh) > 1 and len({prefix(one.event) for one in fresh}) < len(fresh)
 
 
 def write(connection: "Connection", standings: Sequence[Standing], table: str = "heads") -> None:
     """Write down which event is each object's newest, in `heads` or a table of its shape."""
     if standings:
         rows = [_row(standing) for standing in standings]
-        statement = SQL(_WRITE).format(table=Identifier(table))
-        connection.execute(statement, [list(column) for column in zip(*rows, strict=True)])
+        connection.execute(_write_into(table), [list(column) for column in zip(*rows, strict=True)])
+
+
+@cache
+def _write_into(table: str) -> bytes:
+    return SQL(_WRITE).format(table=Identifier(table)).as_bytes()
 
 
 def _row(standing: Standing) -> tuple[object, ...]:
