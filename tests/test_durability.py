@@ -12,7 +12,7 @@ from ingest.durability import ServerFacts, Undurable, bounds, refuse_undurable, 
 from ingest.settings import Settings
 from workers import durability
 from workers.database import connect
-from workers.readiness import Unreachable, make_ready
+from workers.readiness import Unreachable, check_redis, prepare_database
 from workers.servers.embedded import Embedded, embedded
 from workers.servers.server import Server
 
@@ -123,8 +123,12 @@ def test_the_log_may_take_three_fifths_of_memory_and_duplicates_one(
 def test_a_start_is_refused_unless_events_may_be_lost_on_purpose(own: Embedded) -> None:
     with started_with(own.valkey, "appendfsync", "everysec"):
         with pytest.raises(Undurable, match="ALLOW_UNDURABLE=1"):
-            make_ready(settings(own))
-        assert [] == make_ready(settings(own, ALLOW_UNDURABLE="1"))
+            check_redis(settings(own))
+        assert [] == check_redis(settings(own, ALLOW_UNDURABLE="1"))
+    with started_with(own.postgres, "fsync", "off"):
+        with pytest.raises(Undurable, match="ALLOW_UNDURABLE=1"):
+            prepare_database(settings(own))
+        prepare_database(settings(own, ALLOW_UNDURABLE="1"))
 
 
 @pytest.mark.parametrize(
@@ -137,5 +141,6 @@ def test_a_start_is_refused_unless_events_may_be_lost_on_purpose(own: Embedded) 
     ],
 )
 def test_a_server_that_is_not_there_is_named_by_its_variable(own: Embedded, variable: str, url: str) -> None:
+    check = check_redis if variable == "REDIS_URL" else prepare_database
     with pytest.raises(Unreachable, match=f"{variable} cannot be used"):
-        make_ready(settings(own, **{variable: url}))
+        check(settings(own, **{variable: url}))

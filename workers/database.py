@@ -1,14 +1,21 @@
 """Connections to Postgres, and the schema that they find there."""
 
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow, dict_row, tuple_row
 
 Connection = psycopg.Connection[DictRow]
 
 SCHEMA = Path(__file__).parent.parent / "schema.sql"
+
+_APPLIED = "SELECT value FROM configuration WHERE name = 'schema'"
+_REMEMBER = """
+INSERT INTO configuration (name, value) VALUES ('schema', %s)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value
+"""
 
 # Any number; two starts at once must not both create the same table.
 SCHEMA_LOCK = 0x686F6F6B6C6F67
@@ -21,6 +28,21 @@ def connect(url: str, *, autocommit: bool = True, **options: Any) -> Connection:
 
 def apply_schema(connection: "psycopg.Connection[Any]") -> None:
     """Bring the database to what schema.sql says, in one transaction; one process at a time."""
+    schema = SCHEMA.read_bytes()
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [SCHEMA_LOCK])
-        connection.execute(SCHEMA.read_bytes())
+        connection.execute(schema)
+        connection.execute(_REMEMBER, [_fingerprint(schema)])
+
+
+def ensure_schema(connection: "psycopg.Connection[Any]") -> None:
+    """Apply schema.sql unless this very text was applied last: replacing a view waits for its readers."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        [(known,)] = cursor.execute("SELECT to_regclass('configuration') IS NOT NULL").fetchall()
+        applied = cursor.execute(_APPLIED).fetchone() if known else None
+    if applied != (_fingerprint(SCHEMA.read_bytes()),):
+        apply_schema(connection)
+
+
+def _fingerprint(schema: bytes) -> str:
+    return blake2b(schema, digest_size=16).hexdigest()

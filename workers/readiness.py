@@ -1,4 +1,4 @@
-"""Before anything starts: both servers are there, keep what they are given, and know the schema."""
+"""Before anything starts: the servers are there, keep what they are given, and know the schema."""
 
 import psycopg
 from redis import Redis
@@ -9,7 +9,7 @@ from ingest.durability import ServerFacts
 from ingest.refusal import Refusal
 from ingest.settings import Settings
 from workers import checkpoints
-from workers.database import apply_schema
+from workers.database import apply_schema, ensure_schema
 from workers.durability import refuse_undurable
 
 CONNECT_SECONDS = 10
@@ -19,11 +19,21 @@ class Unreachable(Refusal):
     """A server that the environment names does not answer."""
 
 
-def make_ready(settings: Settings) -> list[str]:
-    """Check both servers and apply the schema; returns warnings, a sentence each. Raises Refusals."""
-    facts = _redis_facts(settings)
+def check_redis(settings: Settings) -> list[str]:
+    """Refuse a Redis that may lose events; returns warnings, a sentence each."""
+    assert settings.redis_url
+    try:
+        with Redis.from_url(settings.redis_url, socket_timeout=CONNECT_SECONDS, retry=None) as redis:
+            facts = ServerFacts.ask_now(redis)
+    except (RedisError, ValueError) as error:  # not there, or no URL at all
+        raise Unreachable(f"REDIS_URL cannot be used: {error}") from error
     if not settings.allow_undurable:
         durability.refuse_undurable(facts)
+    return durability.warnings(facts)
+
+
+def prepare_database(settings: Settings, *, anew: bool = False) -> None:
+    """Refuse a Postgres that may lose events; apply the schema where it changed, or `anew` in any case."""
     assert settings.database_url
     try:
         connection = psycopg.connect(settings.database_url, autocommit=True, connect_timeout=CONNECT_SECONDS)
@@ -32,15 +42,5 @@ def make_ready(settings: Settings) -> list[str]:
     with connection:
         if not settings.allow_undurable:
             refuse_undurable(connection)
-        apply_schema(connection)
+        (apply_schema if anew else ensure_schema)(connection)
         checkpoints.begin(connection, settings.log_partitions)
-    return durability.warnings(facts)
-
-
-def _redis_facts(settings: Settings) -> ServerFacts:
-    assert settings.redis_url
-    try:
-        with Redis.from_url(settings.redis_url, socket_timeout=CONNECT_SECONDS, retry=None) as redis:
-            return ServerFacts.ask_now(redis)
-    except (RedisError, ValueError) as error:  # not there, or no URL at all
-        raise Unreachable(f"REDIS_URL cannot be used: {error}") from error

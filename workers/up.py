@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from ingest.settings import DEFAULT_SOURCE, Settings
-from workers.readiness import make_ready
+from workers.readiness import check_redis, prepare_database
 from workers.servers.embedded import servers
 from workers.servers.guardian import Guardian
 from workers.servers.home import Home
@@ -64,8 +64,10 @@ class Up:
         if DEFAULT_SOURCE not in settings.webhook_secrets:
             given["STRIPE_WEBHOOK_SECRET"] = self.home.secret(SECRET_FILE, prefix="whsec_")
         environment = {**os.environ, **given}
-        for warning in make_ready(Settings.from_environment(environment)):
+        complete = Settings.from_environment(environment)
+        for warning in check_redis(complete):
             self._say(warning)
+        prepare_database(complete, anew=True)
         self._web = [self._part("web", "web", environment)]
         self._workers = [
             *(self._part(f"drain {n + 1}", "drain", environment) for n in range(settings.drain_workers)),

@@ -23,9 +23,12 @@ def web() -> None:
 def drain() -> None:
     """Drain the log into Postgres until SIGTERM. Needs REDIS_URL and DATABASE_URL. Any number may run."""
     from workers import drain_worker
+    from workers.readiness import prepare_database
 
+    settings = _settings("REDIS_URL", "DATABASE_URL")
+    prepare_database(settings)
     configure()
-    drain_worker.main(_settings("REDIS_URL", "DATABASE_URL"))
+    drain_worker.main(settings)
 
 
 @click.command()
@@ -41,9 +44,12 @@ def scheduler() -> None:
 def sweep() -> None:
     """Find what was not drained and trim what was, until SIGTERM. Needs REDIS_URL and DATABASE_URL."""
     from workers import sweep
+    from workers.readiness import prepare_database
 
+    settings = _settings("REDIS_URL", "DATABASE_URL")
+    prepare_database(settings)
     configure()
-    sweep.main(_settings("REDIS_URL", "DATABASE_URL"))
+    sweep.main(settings)
 
 
 def _settings(*needed: str) -> Settings:

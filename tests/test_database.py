@@ -1,0 +1,52 @@
+"""The schema: applied once, and again only where it changed."""
+
+from pathlib import Path
+
+import pytest
+
+from ingest.settings import Settings
+from workers import database as module
+from workers.checkpoints import WrongPartitions
+from workers.database import Connection, apply_schema, ensure_schema
+from workers.readiness import prepare_database
+
+
+def views(database: Connection) -> set[str]:
+    rows = database.execute("SELECT viewname FROM pg_views WHERE schemaname = current_schema()")
+    return {row["viewname"] for row in rows}
+
+
+def test_applying_it_again_changes_nothing(database: Connection) -> None:
+    before = views(database)
+    apply_schema(database)
+    assert before == views(database) != set()
+
+
+def test_a_schema_that_was_applied_is_left_alone(database: Connection) -> None:
+    database.execute("DROP VIEW payments CASCADE")
+    ensure_schema(database)
+    assert "payments" not in views(database)
+
+
+def test_a_schema_that_changed_is_applied(
+    database: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newer = tmp_path / "schema.sql"
+    newer.write_bytes(module.SCHEMA.read_bytes() + b"CREATE OR REPLACE VIEW newer AS SELECT 1 AS one;")
+    monkeypatch.setattr(module, "SCHEMA", newer)
+    ensure_schema(database)
+    assert "newer" in views(database)
+
+
+def test_a_database_without_any_schema_gets_it(database: Connection) -> None:
+    schema = database.execute("SELECT current_schema() AS name").fetchone()
+    assert schema
+    database.execute(f"DROP SCHEMA {schema['name']} CASCADE; CREATE SCHEMA {schema['name']}")
+    ensure_schema(database)
+    assert "payments" in views(database)
+
+
+def test_another_number_of_partitions_is_refused(settings: Settings) -> None:
+    prepare_database(settings)
+    with pytest.raises(WrongPartitions, match="Set LOG_PARTITIONS=4"):
+        prepare_database(settings.model_copy(update={"log_partitions": 8}))
