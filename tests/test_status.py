@@ -1,0 +1,95 @@
+"""`status`: what waits, what failed, what is in doubt, and how full the log is."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from ingest.settings import Settings
+from tests.events import NOW, customer, event, intent
+from tests.pipeline import Pipeline
+from workers import backlog
+from workers.commands.status import status
+from workers.commands.status import warnings as told
+from workers.health import examine
+
+
+def customers(count: int) -> list[dict[str, object]]:
+    return [event("customer.created", customer(id=f"cus_{n}"), created=NOW + n) for n in range(count)]
+
+
+def test_what_is_appended_waits_until_it_is_drained(
+    pipeline: Pipeline, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backlog, "SLICE", 7)  # so that counting takes several calls
+    pipeline.run()
+    pipeline.deliver(*customers(60))
+    before = examine(settings)
+    assert 60 == sum(partition.waiting for partition in before.partitions)
+    assert all(0 <= partition.seconds < 60 for partition in before.partitions)
+    assert 0 == before.events
+    pipeline.run()
+    after = examine(settings)
+    assert [(0, 0.0)] * 4 == [(partition.waiting, partition.seconds) for partition in after.partitions]
+    assert 60 == after.events
+
+
+def test_the_log_is_measured_against_its_bounds(pipeline: Pipeline, settings: Settings) -> None:
+    [created] = customers(1)
+    pipeline.deliver(created, created, created)
+    bounded = settings.model_copy(update={"log_max_bytes": 1_000_000, "dedupe_max_bytes": 640})
+    log = examine(bounded).log
+    assert (1, 2, 64, 640, 1_000_000) == (
+        log.entries,
+        log.duplicates,
+        log.dedupe_bytes,
+        log.dedupe_max_bytes,
+        log.max_bytes,
+    )
+    assert 0 < log.bytes < 1_000
+
+
+def test_an_object_that_could_not_be_digested_is_counted(pipeline: Pipeline, settings: Settings) -> None:
+    broken = intent()
+    del broken["currency"]
+    pipeline.deliver(event("payment_intent.created", broken))
+    pipeline.run()
+    health = examine(settings)
+    assert (1, 0) == (health.dead_letters, health.quarantined)
+    assert "Some objects could not be digested: see ./run dead-letters" in told(health)
+
+
+def test_a_log_that_lost_its_tail_is_told_with_the_range_in_doubt(
+    pipeline: Pipeline, settings: Settings
+) -> None:
+    pipeline.deliver(*customers(8))
+    pipeline.run()
+    for partition in range(settings.log_partitions):
+        pipeline.redis.delete(pipeline.log.keys.log(partition))
+    pipeline.deliver(*customers(16)[8:])
+    pipeline.run()
+    incidents = examine(settings).incidents
+    assert incidents
+    lines = [line for line in told(examine(settings)) if line.startswith("Incident of")]
+    assert len(incidents) == len(lines)
+    assert all("may be missing: fetch them again" in line for line in lines)
+
+
+def test_other_prices_ask_for_a_rebuild(pipeline: Pipeline, settings: Settings) -> None:
+    pipeline.run()
+    assert not examine(settings).rebuild_due
+    other = settings.model_copy(update={"prices": {"price_new": ("pro", "month")}})
+    assert examine(other).rebuild_due
+    assert "STRIPE_PRICE_… changed since the tables were built: ./run rebuild" in told(examine(other))
+
+
+def test_without_workers_it_says_who_drains(settings: Settings) -> None:
+    assert "No drain worker is there: the sweep drains by itself, and slower." in told(examine(settings))
+
+
+def test_machines_get_one_json_object(pipeline: Pipeline, settings: Settings) -> None:
+    pipeline.deliver(*customers(1))
+    pipeline.run()
+    printed = CliRunner().invoke(status, ["--json"], obj=settings).output
+    assert 1 == json.loads(printed)["events"]
+    assert {"partitions", "log", "events", "dead_letters", "incidents"} <= json.loads(printed).keys()
