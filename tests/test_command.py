@@ -1,0 +1,91 @@
+"""`hooklog`: every error that its user can put right is one sentence, and never a traceback."""
+
+import errno
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from ingest.refusal import Refusal
+from workers.command import COMMANDS, Lazy, hooklog
+
+REFUSED = Refusal("the disk is made of cheese: eat it")
+FULL = OSError(errno.ENOSPC, "No space left on device", "/var/lib/hooklog")
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(hooklog, arguments)
+
+
+def failing(error: Exception) -> click.Command:
+    def fail() -> None:
+        raise error
+
+    return click.Command("failing", callback=fail)
+
+
+@pytest.fixture
+def fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`hooklog fail`, which raises what the module's attribute `failure` says."""
+    monkeypatch.setitem(COMMANDS, "fail", Lazy(f"{__name__}:failure", "Fail."))
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"bench"}))  # which lies outside the packages
+def test_every_command_explains_itself_without_a_stack(name: str) -> None:
+    result = run(name, "--help")
+    assert 0 == result.exit_code, result.output
+    assert f"Usage: hooklog {name}" in result.output
+
+
+def test_all_commands_are_listed() -> None:
+    listed = run("--help").output
+    assert all(f"  {name} " in listed for name in COMMANDS)
+
+
+def test_an_unknown_command_is_a_wrong_use() -> None:
+    result = run("nonsense")
+    assert (2, True) == (result.exit_code, "No such command 'nonsense'" in result.output)
+
+
+@pytest.mark.usefixtures("fail")
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (REFUSED, "Error: the disk is made of cheese: eat it"),
+        (FULL, "Error: /var/lib/hooklog: No space left on device"),
+    ],
+)
+def test_what_a_user_can_put_right_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, sentence: str
+) -> None:
+    monkeypatch.setitem(globals(), "failure", failing(error))
+    result = run("fail")
+    assert (1, [sentence]) == (result.exit_code, result.output.splitlines())
+
+
+@pytest.mark.usefixtures("fail")
+def test_a_fault_of_the_program_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "failure", failing(ZeroDivisionError()))
+    assert isinstance(run("fail").exception, ZeroDivisionError)
+
+
+def test_an_environment_that_makes_no_sense_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "eight thousand")
+    result = run("up")
+    assert (1, True) == (result.exit_code, "PORT: Input should be a valid integer" in result.output)
+
+
+@pytest.mark.parametrize("name", ["web", "drain", "scheduler", "sweep"])
+def test_a_process_says_which_server_it_is_missing(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    result = run(name)
+    assert (1, True) == (result.exit_code, "REDIS_URL" in result.output)
+    assert "must be set, or start everything by `hooklog up`" in result.output
+
+
+def test_a_server_that_is_not_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/hooklog")
+    result = run("status")
+    assert (1, True) == (result.exit_code, result.output.startswith("Error: a server does not answer: "))
