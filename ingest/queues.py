@@ -1,7 +1,7 @@
 """RQ's arguments, in one place: queues, jobs by dotted name, time-outs."""
 
 from redis import Redis
-from rq import Queue
+from rq import Queue, Retry
 from rq.serializers import JSONSerializer
 
 from ingest.settings import Settings
@@ -9,6 +9,13 @@ from ingest.settings import Settings
 DRAIN = "workers.drain_job.drain"
 DRAIN_JOB_SECONDS = 600
 """RQ ends a drain job that takes longer; a drain hands over to a new job long before."""
+
+PERFORM = "workers.perform.perform"
+PERFORM_JOB_SECONDS = 60
+"""RQ ends a creator's job that takes longer; its calls have shorter time-outs."""
+
+KILLED_TIMES = 5
+"""How often RQ itself runs a job again whose process was killed; after that the sweep sees to it."""
 
 FAILURE_SECONDS = 3600
 
@@ -28,4 +35,28 @@ def enqueue_drain(queue: Queue) -> None:
     """Ask for one drain of all partitions. A lost or doubled job does no harm: the sweep looks, too."""
     queue.enqueue(
         DRAIN, job_timeout=DRAIN_JOB_SECONDS, result_ttl=0, failure_ttl=FAILURE_SECONDS, description="drain"
+    )
+
+
+def checkout_queue(redis: "Redis", settings: Settings) -> Queue:
+    """The jobs that somebody waits for."""
+    return Queue(f"{settings.log_prefix}-checkout", connection=redis, serializer=JSONSerializer)
+
+
+def jobs_queue(redis: "Redis", settings: Settings) -> Queue:
+    """All other jobs of the creators."""
+    return Queue(f"{settings.log_prefix}-jobs", connection=redis, serializer=JSONSerializer)
+
+
+def enqueue_job(queue: Queue, job_id: str, kind: str) -> None:
+    """Ask for a job to be performed; its command stays in its record, and RQ's job only names it."""
+    queue.enqueue(
+        PERFORM,
+        job_id,
+        job_id=job_id,
+        job_timeout=PERFORM_JOB_SECONDS,
+        result_ttl=0,
+        failure_ttl=FAILURE_SECONDS,
+        retry=Retry(max=KILLED_TIMES),
+        description=kind,
     )
