@@ -5,6 +5,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,7 @@ from workers.servers.embedded import Embedded, embedded
 from workers.servers.home import Home, HomeInUse
 from workers.servers.ports import PortInUse, available
 from workers.servers.postgres import binary
+from workers.servers.server import ServerFailed
 
 HOLD = """
 import sys, time
@@ -138,6 +140,22 @@ def test_a_killed_parent_leaves_not_even_a_process_that_ignores_signals(tmp_path
     parent.kill()
     parent.communicate()
     assert [] == still_there(child)
+
+
+def test_a_lost_password_is_told_at_once(tmp_path: Path) -> None:
+    with embedded(tmp_path):
+        pass
+    (tmp_path / "postgres/password").write_text("another")
+    with pytest.raises(ServerFailed, match="put that one back"), embedded(tmp_path):
+        pass
+
+
+def test_a_home_may_have_any_name() -> None:
+    with tempfile.TemporaryDirectory() as short:
+        home = Path(short) / 'a, "b"'
+        with embedded(home) as running, Redis.from_url(running.redis_url) as redis:
+            assert (home / f"postgres/.s.PGSQL.{running.postgres.port}").is_socket()
+            assert redis.ping()
 
 
 def test_a_home_that_is_held_names_its_holder(running: Embedded, home: Path) -> None:

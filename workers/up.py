@@ -106,8 +106,10 @@ def running(settings: Settings, say: Say) -> Iterator[tuple[Up, Stack]]:
 
     The signals that end a process raise KeyboardInterrupt, as Ctrl-C does, at the start and later.
     """
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup has it
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     home = Home(settings.hooklog_home)
     with home.lock() as held, Guardian(held) as guardian:
         withdraw(home)  # what a killed one left

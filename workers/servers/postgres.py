@@ -99,14 +99,20 @@ class Postgres(Server):
     def is_ready(self) -> bool:
         try:
             psycopg.connect(self.url_of("postgres"), connect_timeout=2).close()
-        except psycopg.OperationalError:
+        except psycopg.OperationalError as error:
+            if "password authentication failed" in str(error):
+                raise ServerFailed(
+                    f"{self.directory / 'password'} is not the password that the database beside it was made "
+                    "with: put that one back, or move the directory away to begin with an empty database"
+                ) from None
             return False
         return True
 
     @property
     def _socket_directory(self) -> str:
+        """As an entry of a list; none where the path is too long for a socket."""
         path = str(self.directory)
-        return path if len(path.encode()) <= LONGEST_SOCKET_DIRECTORY else ""
+        return '"' + path.replace('"', '""') + '"' if len(path.encode()) <= LONGEST_SOCKET_DIRECTORY else ""
 
     def _make_cluster(self) -> None:
         assert self.password, "initdb reads it from its file"

@@ -77,10 +77,16 @@ class Server(ABC):
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(POLL_SECONDS)
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.kill()
+            raise
+
+    def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + READY_SECONDS
         while not self.is_ready():
             if not self.alive or time.monotonic() > deadline:
-                self.kill()
                 raise ServerFailed(f"the embedded {self.name} did not start. {self.last_words()}")
             time.sleep(POLL_SECONDS)
 
