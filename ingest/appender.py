@@ -103,7 +103,7 @@ class Appender:
                 await self._refuse_if_full(partition)
         except RedisError as error:
             self._bounds = None
-            raise LogUnavailable(_said(error)) from error
+            raise _unavailable(error) from error
 
     async def _refuse_if_full(self, partition: int) -> None:
         assert self._bounds
@@ -122,7 +122,7 @@ class Appender:
                 _refuse(batch, LogFull("Redis is at its maxmemory"))
             except RedisError as error:
                 self._bounds = None  # whatever comes back may be another server: check it again
-                _refuse(batch, LogUnavailable(_said(error)))
+                _refuse(batch, _unavailable(error))
             except asyncio.CancelledError:
                 _refuse(batch, LogUnavailable("the service is stopping"))
                 raise
@@ -226,5 +226,7 @@ def _settle(waiting: _Waiting, result: Outcome | Exception) -> None:
         waiting.outcome.set_result(result)
 
 
-def _said(error: RedisError) -> str:
-    return f"Redis: {type(error).__name__}: {error}"
+def _unavailable(error: RedisError) -> LogUnavailable:
+    # Where Redis is, and what it says, is for the operator; the refusal is read by whoever asks.
+    log.warning("Redis does not append", error=type(error).__name__, reason=str(error))
+    return LogUnavailable("Redis does not answer, or not as it should: this service's log says more")

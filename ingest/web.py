@@ -59,8 +59,9 @@ def listen(settings: Settings) -> socket.socket:
     try:
         return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
     except OSError as error:
+        reason = str(error.strerror).partition(" (")[0]  # Python appends the address
         raise CannotListen(
-            f"cannot listen on port {settings.port} of {settings.host} ({error.strerror}): "
+            f"cannot listen on port {settings.port} of {settings.host} ({reason}): "
             "stop what has it, or set PORT or HOST"
         ) from None
 

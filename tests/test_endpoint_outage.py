@@ -46,6 +46,8 @@ def test_without_redis_deliveries_are_sent_away_and_it_recovers_when_redis_comes
     assert sent_away(web.post(event()))
     assert sent_away(web.get("/readyz"))
     assert web.get("/healthz").status == 200
+    assert str(valkey.port) in web.output().decode()
+    assert str(valkey.port) not in web.get("/readyz").body.decode()  # which anybody may ask
     valkey.start()
     until(lambda: ready(web))
     assert web.post(event()).json["outcome"] == "stored"
