@@ -57,6 +57,12 @@ class Settings(BaseModel):
     sweep_interval_seconds: Seconds = 1.0
     shutdown_grace_seconds: Seconds = 10.0
 
+    stripe_secret_key: SecretStr | None = None
+    stripe_api_base: str | None = Field(None, pattern=r"^https?://")
+    stripe_retry_hours: float = Field(24.0, gt=0)
+    stripe_rate_limit: int | None = Field(None, ge=1)
+    creator_workers: int = Field(2, ge=0, le=64)
+
     webhook_secrets: Mapping[str, tuple[SecretStr, ...]] = Field(default_factory=dict)
     accounts: Mapping[str, str] = Field(default_factory=dict)
     prices: Mapping[str, tuple[str, str]] = Field(default_factory=dict)
