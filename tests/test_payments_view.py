@@ -140,7 +140,9 @@ def test_the_plan_is_what_the_price_says_and_not_what_old_metadata_say(given):
     line = {"id": "il_1", "amount": 1250, "currency": "eur", "price": price("enterprise"), "quantity": 1}
     paid = invoice(lines={"data": [line], "has_more": False})
     [row] = given(
-        "payments", event("invoice.updated", paid, created=NOW + 5, previous={"lines": None}, **OLD)
+        "payments",
+        event("price.created", price("enterprise") | {"active": True, "product": "prod_1", "created": NOW}),
+        event("invoice.updated", paid, created=NOW + 5, previous={"lines": None}, **OLD),
     )
     assert row["plan_type"] == "enterprise"
 
