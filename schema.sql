@@ -119,6 +119,48 @@ CREATE TABLE IF NOT EXISTS configuration (
 );
 COMMENT ON TABLE configuration IS 'What the rows were built under: the configured plans, the number of partitions.';
 
+-- ============================================================ the outbox
+
+-- Who writes a row does so in the transaction that writes what it tells of, and leaves a known cause alone:
+-- ON CONFLICT (kind, account, livemode, subject, cause) DO NOTHING.
+CREATE TABLE IF NOT EXISTS outbox (
+    id           bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind         text        NOT NULL,
+    account      text        NOT NULL,
+    livemode     boolean     NOT NULL,
+    origin       text,
+    subject      text        NOT NULL,
+    cause        text        NOT NULL,
+    object_id    text        NOT NULL,
+    message      jsonb       NOT NULL,
+    due_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    attempts     integer     NOT NULL DEFAULT 0,
+    try_at       timestamptz NOT NULL DEFAULT '-infinity',
+    give_up_at   timestamptz,
+    problem      text,
+    delivered_at timestamptz,
+    dead_at      timestamptz,
+    UNIQUE (kind, account, livemode, subject, cause)
+);
+CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (due_at) WHERE delivered_at IS NULL AND dead_at IS NULL;
+CREATE INDEX IF NOT EXISTS outbox_by_subject ON outbox (subject, due_at, id);
+CREATE INDEX IF NOT EXISTS outbox_by_object ON outbox (object_id);
+COMMENT ON TABLE outbox IS 'What other systems are to be told, once per cause. Written with the rows that it tells of, never by a rebuild.';
+COMMENT ON COLUMN outbox.id IS 'A number of its own.';
+COMMENT ON COLUMN outbox.kind IS 'What it is, which says how it is delivered.';
+COMMENT ON COLUMN outbox.origin IS 'Which of our clients asked for what it tells of; null where that was made elsewhere.';
+COMMENT ON COLUMN outbox.subject IS 'What it concerns, as one user: rows of one subject are delivered one after the other, as they fall due.';
+COMMENT ON COLUMN outbox.cause IS 'Why it is told; there is one row a cause.';
+COMMENT ON COLUMN outbox.object_id IS 'The Stripe object that it tells of.';
+COMMENT ON COLUMN outbox.message IS 'What is told.';
+COMMENT ON COLUMN outbox.due_at IS 'From when on it is true, which may be in the future.';
+COMMENT ON COLUMN outbox.attempts IS 'How often delivery was begun.';
+COMMENT ON COLUMN outbox.try_at IS 'Not before this instant: the end of the pause after a failure, or of the time that a delivery may take.';
+COMMENT ON COLUMN outbox.give_up_at IS 'A failure after this instant is the last one.';
+COMMENT ON COLUMN outbox.problem IS 'How the last attempt failed; never a word of the answer.';
+COMMENT ON COLUMN outbox.delivered_at IS 'When the receiver had taken it.';
+COMMENT ON COLUMN outbox.dead_at IS 'When it was given up: a dead letter, until it is retried.';
+
 -- ============================================================ projections
 
 -- ------------------------------------------------------------ payments

@@ -32,6 +32,7 @@ class Standing:
     """An object as a batch leaves it.
 
     `events` are its own in causal order, the newest last: all of them where `whole`, else the newest alone.
+    `arrived` are those that the batch brought, whatever they changed.
     """
 
     identity: Identity
@@ -40,6 +41,7 @@ class Standing:
     known_before: bool
     newest_changed: bool
     places: dict[str, int] = field(default_factory=dict)
+    arrived: Sequence[Event] = ()
 
     @property
     def newest(self) -> Event | None:
@@ -128,6 +130,7 @@ def advance(
                 known_before=head is not None,
                 newest_changed=replaced or head is None or head.place != newest_place,
                 places=places,
+                arrived=[one.event for one in fresh[identity]],
             )
         )
     write(connection, standings)

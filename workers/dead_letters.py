@@ -10,7 +10,7 @@ from ingest.event import Identity
 from ingest.settings import Settings
 from projections.heads import load, whole, write
 from projections.registry import registered
-from workers import configured_plans
+from workers import configured_plans, reactions
 from workers.folding import Folder, forget
 from workers.quarantine import PROJECTION as QUARANTINE
 
@@ -53,7 +53,8 @@ def retry(settings: Settings, object_id: str | None = None) -> Iterator[tuple[De
     """
     assert settings.database_url
     with psycopg.connect(settings.database_url, autocommit=True) as connection:
-        folder = Folder(connection, registered(), configured_plans.read(settings))
+        plans = configured_plans.read(settings)
+        folder = Folder(connection, registered(), plans, reactions.configured(settings))
         for letter in listed(connection, object_id):
             with connection.transaction():
                 connection.execute(_LOCK)
@@ -67,5 +68,7 @@ def retry(settings: Settings, object_id: str | None = None) -> Iterator[tuple[De
 def _refold(connection: "Connection", folder: Folder, identities: Sequence[Identity]) -> None:
     found = load(connection, identities)
     standings = [whole(identity, arrived) for identity, arrived in found.items() if arrived]
+    for standing in standings:
+        standing.arrived = standing.events[-1:]  # what it could not be folded into, it could not be told of
     write(connection, standings)
     folder.fold(standings)

@@ -12,7 +12,7 @@ from ingest.settings import Settings
 from ingest.wake import WakeFlag
 from projections.projection import Projection
 from projections.registry import registered
-from workers import checkpoints, configured_plans
+from workers import checkpoints, configured_plans, reactions
 from workers.folding import Folder
 from workers.round import Round
 
@@ -33,7 +33,8 @@ class Drain:
         try:
             checkpoints.begin(self._connection, settings.log_partitions)
             configured_plans.begin(self._connection, plans)
-            folder = Folder(self._connection, registered() if projections is None else projections, plans)
+            projections = registered() if projections is None else projections
+            folder = Folder(self._connection, projections, plans, reactions.configured(settings))
         except BaseException:
             self.close()
             raise

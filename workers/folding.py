@@ -14,6 +14,7 @@ from projections.apply import Table
 from projections.causality import order
 from projections.heads import Standing, load
 from projections.projection import Plans, Projection
+from workers.reaction import Reaction
 
 Poison = (DataError, IntegrityError)
 """What the database refuses in a row. Anything else of the database's is no fault of the event."""
@@ -37,11 +38,18 @@ class Folded:
 
 
 class Folder:
-    """All projections, their tables and the configured plans, as one connection sees them."""
+    """All projections, their tables, the configured plans and reactions, as one connection sees them."""
 
-    def __init__(self, connection: "Connection", projections: Sequence[Projection], plans: Plans) -> None:
+    def __init__(
+        self,
+        connection: "Connection",
+        projections: Sequence[Projection],
+        plans: Plans,
+        reactions: Sequence[Reaction] = (),
+    ) -> None:
         self._connection = connection
         self._plans = plans
+        self._reactions = reactions
         self._tables = {projection: Table.of(connection, projection) for projection in projections}
         self._readers: defaultdict[str, list[Projection]] = defaultdict(list)
         for projection in projections:
@@ -61,6 +69,9 @@ class Folder:
                     work[projection].append(standing)
         for projection, due in work.items():
             self._apply(projection, due, troubled)
+        for reaction in self._reactions:
+            if concerned := [each for each in standings if each.identity.object in reaction.reads]:
+                reaction.react(self._connection, concerned)
 
     def fold_into(self, table: Table, due: Sequence[Standing], *, known_before: bool) -> list[Letter]:
         """Replace the objects' rows in the table; returns a letter for each that could not be digested.

@@ -1,0 +1,14 @@
+"""The reactions that there are."""
+
+from collections.abc import Callable, Sequence
+
+from ingest.settings import Settings
+from workers.reaction import Reaction
+
+REACTIONS: Sequence[Callable[[Settings], Reaction | None]] = ()
+"""Each gives its reaction where the settings ask for one. They run, and take their locks, in this order."""
+
+
+def configured(settings: Settings) -> list[Reaction]:
+    """The reactions that these settings ask for; without any, nothing is looked at."""
+    return [reaction for make in REACTIONS if (reaction := make(settings)) is not None]
