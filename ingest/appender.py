@@ -190,15 +190,16 @@ class Appender:
         """Once a connection: what the server promises, its bounds, and the number of partitions."""
         if self._bounds is None:
             facts = await ServerFacts.ask(self._redis)
-            if not self._settings.allow_undurable:
-                try:
+            try:
+                if not self._settings.allow_undurable:
                     refuse_undurable(facts)
-                except Undurable as error:
-                    raise LogMisconfigured(str(error)) from error
+                limits = bounds(facts, self._settings)
+            except Undurable as error:
+                raise LogMisconfigured(str(error)) from error
             await self._agree_on_partitions()
             self._script = await self._redis.script_load(APPEND)
             self._awaits_aof = facts.has_waitaof and facts.aof_enabled
-            self._bounds = bounds(facts, self._settings)
+            self._bounds = limits
         return self._bounds
 
     async def _agree_on_partitions(self) -> None:

@@ -17,6 +17,8 @@ DEDUPE_SHARE = 0.2
 """Of `maxmemory`. The rest is RQ's: at `maxmemory` no worker can even register, and a log that fills
 everything could never be drained."""
 
+MOST_SHARE = 0.9
+
 OLDEST = (6, 2)
 WAITAOF_SINCE = (7, 2)
 SETTINGS = ("appendonly", "appendfsync", "maxmemory", "maxmemory-policy")
@@ -110,12 +112,21 @@ def refuse_undurable(facts: ServerFacts) -> None:
 
 
 def bounds(facts: ServerFacts, settings: Settings) -> Bounds:
-    """LOG_MAX_BYTES and DEDUPE_MAX_BYTES, else their shares of `maxmemory`, or of all memory without one."""
+    """LOG_MAX_BYTES and DEDUPE_MAX_BYTES, else their shares of `maxmemory`, or of all memory without one.
+
+    Raises Undurable where they leave RQ next to nothing.
+    """
     memory = facts.maxmemory or facts.system_memory
-    return Bounds(
+    found = Bounds(
         log_max_bytes=settings.log_max_bytes or int(memory * LOG_SHARE),
         dedupe_max_bytes=settings.dedupe_max_bytes or int(memory * DEDUPE_SHARE),
     )
+    if facts.maxmemory and sum(found) > facts.maxmemory * MOST_SHARE:
+        raise Undurable(
+            f"LOG_MAX_BYTES ({found.log_max_bytes}) and DEDUPE_MAX_BYTES ({found.dedupe_max_bytes}) leave RQ "
+            f"too little of maxmemory ({facts.maxmemory}): lower them, or raise maxmemory."
+        )
+    return found
 
 
 def _text(value: Any) -> str:

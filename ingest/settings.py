@@ -102,10 +102,13 @@ def label(source: str) -> str:
 
 
 def _by_source(given: Mapping[str, str], variable: str) -> dict[str, str]:
-    """`variable` and `variable_<SOURCE>`, by the source's label."""
-    found = {DEFAULT_SOURCE: given[variable]} if variable in given else {}
-    for name, value in given.items():
+    """`variable` and `variable_<SOURCE>`, by the source's label. Raises InvalidSettings if two are of one."""
+    names = {DEFAULT_SOURCE: variable} if variable in given else {}
+    for name in given:
         source = label(name.removeprefix(f"{variable}_"))
-        if name.startswith(f"{variable}_") and _SOURCE.fullmatch(source):
-            found[source] = value
-    return found
+        if not name.startswith(f"{variable}_") or not _SOURCE.fullmatch(source):
+            continue
+        if source in names:
+            raise InvalidSettings(f"{names[source]} and {name} name one source: keep one of them")
+        names[source] = name
+    return {source: given[name] for source, name in names.items()}

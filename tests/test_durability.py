@@ -99,6 +99,12 @@ def test_a_postgres_that_is_too_old_is_refused(own: Embedded, monkeypatch: pytes
         durability.refuse_undurable(connection)
 
 
+def test_bounds_that_leave_rq_nothing_are_refused(facts: ServerFacts) -> None:
+    greedy = Settings(log_max_bytes=int(facts.maxmemory * 0.75))
+    with pytest.raises(Undurable, match=r"leave RQ too little of maxmemory.*lower them, or raise maxmemory"):
+        bounds(facts, greedy)
+
+
 def test_what_a_server_does_not_show_is_a_warning(own: Embedded) -> None:
     with Redis.from_url(own.redis_url) as redis:
         redis.execute_command("ACL", "SETUSER", "guest", "on", ">guest", "~*", "&*", "+@all", "-config")

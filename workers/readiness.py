@@ -29,6 +29,7 @@ def check_redis(settings: Settings) -> list[str]:
         raise Unreachable(f"REDIS_URL cannot be used: {error}") from error
     if not settings.allow_undurable:
         durability.refuse_undurable(facts)
+    durability.bounds(facts, settings)
     return durability.warnings(facts)
 
 

@@ -1,0 +1,44 @@
+"""The environment is read once, and what is wrong in it is named."""
+
+import pytest
+
+from ingest.settings import InvalidSettings, Settings, label
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    assert Settings() == Settings.from_environment({"PORT": "", "REDIS_URL": " "})
+
+
+def test_every_wrong_variable_is_named() -> None:
+    with pytest.raises(InvalidSettings, match=r"(?s)PORT: .*integer.*LOG_PARTITIONS: .*greater"):
+        Settings.from_environment({"PORT": "eighty", "LOG_PARTITIONS": "0"})
+
+
+def test_secrets_are_lists_by_source_and_no_representation_shows_them() -> None:
+    settings = Settings.from_environment(
+        {"STRIPE_WEBHOOK_SECRET": "whsec_old, whsec_new", "STRIPE_WEBHOOK_SECRET_MY_SHOP": "whsec_shop"}
+    )
+    assert {"default": 2, "my_shop": 1} == {name: len(its) for name, its in settings.webhook_secrets.items()}
+    assert "whsec" not in repr(settings)
+
+
+@pytest.mark.parametrize("path", ["my-shop", "My_Shop", "MY-SHOP"])
+def test_a_source_is_one_however_its_path_is_written(path: str) -> None:
+    assert "my_shop" == label(path)
+
+
+@pytest.mark.parametrize("other", ["STRIPE_WEBHOOK_SECRET_my-shop", "STRIPE_WEBHOOK_SECRET_My_Shop"])
+def test_two_variables_of_one_source_are_refused(other: str) -> None:
+    with pytest.raises(InvalidSettings, match=f"STRIPE_WEBHOOK_SECRET_MY_SHOP and {other} name one source"):
+        Settings.from_environment({"STRIPE_WEBHOOK_SECRET_MY_SHOP": "whsec_a", other: "whsec_b"})
+
+
+def test_a_sources_account_is_its_own_or_that_of_all_or_the_default() -> None:
+    both = Settings.from_environment({"STRIPE_ACCOUNT": "acct_all", "STRIPE_ACCOUNT_SHOP": "acct_shop"})
+    assert ("acct_shop", "acct_all") == (both.account_of("shop"), both.account_of("other"))
+    assert "default" == Settings().account_of("shop")
+
+
+def test_a_price_stands_for_its_plan() -> None:
+    settings = Settings.from_environment({"STRIPE_PRICE_PRO_YEARLY": "price_1"})
+    assert {"price_1": ("pro", "year")} == settings.prices
