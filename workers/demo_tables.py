@@ -72,8 +72,12 @@ def tables(connection: psycopg.Connection, account: str) -> Iterator[Table]:
             )
             for place, column in enumerate(cursor.description or ()):
                 numeric = any(isinstance(row[place], int | Decimal) for row in rows)
+                # A number is never cut: where a terminal is narrow, words are folded.
                 table.add_column(
-                    column.name.replace("_", " "), justify="right" if numeric else "left", no_wrap=True
+                    column.name.replace("_", " "),
+                    justify="right" if numeric else "left",
+                    no_wrap=numeric,
+                    overflow="fold",
                 )
             for row in rows:
                 table.add_row(*("" if value is None else str(value) for value in row))
