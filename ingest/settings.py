@@ -26,6 +26,15 @@ class InvalidSettings(Refusal):
     """The environment does not describe a hooklog: the message names each variable and the remedy."""
 
 
+class Callback(BaseModel):
+    """Where one of our clients is told what changed, and the secrets that sign it: several while they roll."""
+
+    model_config = ConfigDict(frozen=True)
+
+    url: str = Field(pattern=r"^https?://[^/]")
+    secrets: tuple[SecretStr, ...] = Field(min_length=1)
+
+
 class Settings(BaseModel):
     """Each field is the environment variable of the same name in capitals."""
 
@@ -63,7 +72,10 @@ class Settings(BaseModel):
     stripe_rate_limit: int | None = Field(None, ge=1)
     creator_workers: int = Field(2, ge=0, le=64)
 
+    access_grace_days: int = Field(7, ge=0, le=365)
+
     webhook_secrets: Mapping[str, tuple[SecretStr, ...]] = Field(default_factory=dict)
+    callbacks: Mapping[str, Callback] = Field(default_factory=dict)
     accounts: Mapping[str, str] = Field(default_factory=dict)
     prices: Mapping[str, tuple[str, str]] = Field(default_factory=dict)
 
@@ -75,10 +87,8 @@ class Settings(BaseModel):
         values: dict[str, Any] = {
             name: given[name.upper()] for name in cls.model_fields if name.upper() in given
         }
-        values["webhook_secrets"] = {
-            source: tuple(secret.strip() for secret in secrets.split(",") if secret.strip())
-            for source, secrets in _by_source(given, "STRIPE_WEBHOOK_SECRET").items()
-        }
+        values["webhook_secrets"] = _secrets(given, "STRIPE_WEBHOOK_SECRET")
+        values["callbacks"] = _callbacks(given)
         values["accounts"] = _by_source(given, "STRIPE_ACCOUNT")
         values["prices"] = {
             price: (found[1].lower(), BILLING_CYCLES[found[2]])
@@ -95,10 +105,29 @@ class Settings(BaseModel):
         """The Stripe account that a source's deliveries belong to."""
         return self.accounts.get(source, self.accounts.get(DEFAULT_SOURCE, DEFAULT_ACCOUNT))
 
+    def callback_of(self, origin: str | None) -> Callback | None:
+        """Where to tell what concerns an origin (null: made elsewhere); None where nobody wants to know."""
+        return self.callbacks.get(label(origin or DEFAULT_SOURCE), self.callbacks.get(DEFAULT_SOURCE))
+
 
 def label(source: str) -> str:
     """A source as it is stored: /webhooks/my-shop, /webhooks/My_Shop and …_MY_SHOP are one."""
     return source.lower().replace("-", "_")
+
+
+def _secrets(given: Mapping[str, str], variable: str) -> dict[str, tuple[str, ...]]:
+    return {
+        source: tuple(secret.strip() for secret in secrets.split(",") if secret.strip())
+        for source, secrets in _by_source(given, variable).items()
+    }
+
+
+def _callbacks(given: Mapping[str, str]) -> dict[str, dict[str, object]]:
+    secrets = _secrets(given, "CALLBACK_SECRET")
+    return {
+        source: {"url": url, "secrets": secrets.get(source, secrets.get(DEFAULT_SOURCE, ()))}
+        for source, url in _by_source(given, "CALLBACK_URL").items()
+    }
 
 
 def _by_source(given: Mapping[str, str], variable: str) -> dict[str, str]:
