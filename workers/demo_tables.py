@@ -22,8 +22,8 @@ ANSWERS = (
     Answer(
         "Payments by currency and status (amounts in minor units)",
         """
-        SELECT currency, status, count(*), sum(amount) AS amount,
-            sum(amount_received) AS received, sum(amount_refunded) AS refunded, sum(amount_lost) AS lost
+        SELECT currency, status, count(*), sum(amount_received) AS received,
+            sum(amount_refunded) AS refunded, sum(amount_lost) AS lost
         FROM payments WHERE account = %(account)s GROUP BY currency, status ORDER BY currency, status
         """,
     ),
