@@ -27,12 +27,12 @@ class InvalidSettings(Refusal):
 
 
 class Callback(BaseModel):
-    """Where one of our clients is told what changed, and the secrets that sign it: several while they roll."""
+    """Where one of our clients is told what changed, and the secrets that sign it, several in a roll."""
 
     model_config = ConfigDict(frozen=True)
 
-    url: str = Field(pattern=r"^https?://[^/]")
-    secrets: tuple[SecretStr, ...] = Field(min_length=1)
+    url: str
+    secrets: tuple[SecretStr, ...]
 
 
 class Settings(BaseModel):
@@ -74,6 +74,9 @@ class Settings(BaseModel):
 
     access_grace_days: int = Field(7, ge=0, le=365)
 
+    stripe_publishable_key: str | None = None
+    api_keys: Mapping[str, tuple[SecretStr, ...]] = Field(default_factory=dict)
+
     webhook_secrets: Mapping[str, tuple[SecretStr, ...]] = Field(default_factory=dict)
     callbacks: Mapping[str, Callback] = Field(default_factory=dict)
     accounts: Mapping[str, str] = Field(default_factory=dict)
@@ -87,6 +90,7 @@ class Settings(BaseModel):
         values: dict[str, Any] = {
             name: given[name.upper()] for name in cls.model_fields if name.upper() in given
         }
+        values["api_keys"] = _api_keys(given.get("API_KEYS", ""))
         values["webhook_secrets"] = _secrets(given, "STRIPE_WEBHOOK_SECRET")
         values["callbacks"] = _callbacks(given)
         values["accounts"] = _by_source(given, "STRIPE_ACCOUNT")
@@ -124,10 +128,27 @@ def _secrets(given: Mapping[str, str], variable: str) -> dict[str, tuple[str, ..
 
 def _callbacks(given: Mapping[str, str]) -> dict[str, dict[str, object]]:
     secrets = _secrets(given, "CALLBACK_SECRET")
-    return {
-        source: {"url": url, "secrets": secrets.get(source, secrets.get(DEFAULT_SOURCE, ()))}
-        for source, url in _by_source(given, "CALLBACK_URL").items()
-    }
+    callbacks = {}
+    for source, url in _by_source(given, "CALLBACK_URL").items():
+        signing = secrets.get(source, secrets.get(DEFAULT_SOURCE))
+        if not signing or not url.startswith(("http://", "https://")):
+            raise InvalidSettings(
+                f"CALLBACK_URL for the source {source!r} must be http(s)://…, with a CALLBACK_SECRET_"
+                f"{source.upper()} or a CALLBACK_SECRET that signs it"
+            )
+        callbacks[source] = {"url": url, "secrets": signing}
+    return callbacks
+
+
+def _api_keys(listed: str) -> dict[str, tuple[str, ...]]:
+    """ "shop:…,platform:…": keys by source; one source may have several. Raises InvalidSettings."""
+    keys: dict[str, tuple[str, ...]] = {}
+    for pair in filter(None, (pair.strip() for pair in listed.split(","))):
+        source, _, key = (part.strip() for part in pair.partition(":"))
+        if not _SOURCE.fullmatch(label(source)) or not key.isascii() or not key:
+            raise InvalidSettings('API_KEYS: write source:key, several separated by commas, as in "shop:…"')
+        keys[label(source)] = (*keys.get(label(source), ()), key)
+    return keys
 
 
 def _by_source(given: Mapping[str, str], variable: str) -> dict[str, str]:
