@@ -126,7 +126,7 @@ def _secrets(given: Mapping[str, str], variable: str) -> dict[str, tuple[str, ..
     }
 
 
-def _callbacks(given: Mapping[str, str]) -> dict[str, dict[str, object]]:
+def _callbacks(given: Mapping[str, str]) -> dict[str, Any]:
     secrets = _secrets(given, "CALLBACK_SECRET")
     callbacks = {}
     for source, url in _by_source(given, "CALLBACK_URL").items():
