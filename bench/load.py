@@ -1,7 +1,7 @@
 """Load on a web process: signed deliveries, built beforehand, over raw sockets, from a process of its own.
 
 An HTTP client library would be slower than the server that it measures. Prints one JSON object:
-requests, seconds, rate (requests/s), the statuses, and latencies in ms.
+requests, seconds, rate (requests/s), the statuses, and latencies in ms; with --announce one before it.
 """
 
 import hmac
@@ -10,7 +10,10 @@ import selectors
 import socket
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from itertools import islice
+from math import inf
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -62,7 +65,7 @@ def request(url: str, body: bytes, secret: str) -> bytes:
 
 
 class Connection:
-    """A kept-alive connection with at most one request under way, due at `due` (perf_counter)."""
+    """A kept-alive connection with at most one request under way, due at `due` (monotonic)."""
 
     def __init__(self, host: str, port: int) -> None:
         self.socket = socket.create_connection((host, port))
@@ -90,8 +93,18 @@ class Connection:
         return int(head[9:12])
 
 
-def run(url: str, messages: Sequence[bytes], connections: int, rate: float | None) -> dict[str, object]:
-    """Send all messages, as fast as they are answered, or `rate` a second; latencies are from when due."""
+def run(
+    url: str,
+    messages: Sequence[bytes],
+    connections: int,
+    rate: float | None,
+    limit: float = inf,
+    announce: bool = False,
+) -> dict[str, object]:
+    """Send all messages, as fast as they are answered, or `rate` a second; latencies are from when due.
+
+    After `limit` seconds nothing more is sent. To `announce` is to print when the first is.
+    """
     parts = urlsplit(url)
     assert parts.hostname
     assert parts.port
@@ -101,22 +114,26 @@ def run(url: str, messages: Sequence[bytes], connections: int, rate: float | Non
     with selectors.DefaultSelector() as selector:
         for connection in idle:
             selector.register(connection.socket, selectors.EVENT_READ, connection)
-        sent, began = 0, time.perf_counter()
-        while len(latencies) < len(messages):
-            now = time.perf_counter()
-            while idle and sent < len(messages):
-                due = began + sent / rate if rate else time.perf_counter()
+        sent, began = 0, time.monotonic()
+        if announce:
+            click.echo(orjson.dumps({"began": began}))
+        left = len(messages)
+        while len(latencies) < sent + left:
+            now = time.monotonic()
+            left = len(messages) - sent if now - began < limit else 0
+            while idle and left:
+                due = began + sent / rate if rate else time.monotonic()
                 if due > now and rate:
                     break
                 idle.pop().send(messages[sent], due)
-                sent += 1
-            wait = max(0.0, due - time.perf_counter()) if rate and idle and sent < len(messages) else 10.0
+                sent, left = sent + 1, left - 1
+            wait = max(0.0, due - time.monotonic()) if rate and idle and left else 10.0
             for key, _ in selector.select(wait):
                 if status := key.data.receive():
                     statuses[status] += 1
-                    latencies.append(time.perf_counter() - key.data.due)
+                    latencies.append(time.monotonic() - key.data.due)
                     idle.append(key.data)
-        seconds = time.perf_counter() - began
+        seconds = time.monotonic() - began
         for connection in idle:
             connection.socket.close()
     return {
@@ -126,6 +143,11 @@ def run(url: str, messages: Sequence[bytes], connections: int, rate: float | Non
         "statuses": {str(status): count for status, count in statuses.items()},
         "ms": _percentiles(latencies),
     }
+
+
+def bodies(file: Iterable[bytes]) -> Iterator[bytes]:
+    """The events of a file, one a line."""
+    return (line.removesuffix(b"\n") for line in file)
 
 
 def _percentiles(latencies: list[float]) -> dict[str, float]:
@@ -140,15 +162,26 @@ def _percentiles(latencies: list[float]) -> dict[str, float]:
 @click.option("--requests", "count", default=20_000, show_default=True, help="How many to send.")
 @click.option("--connections", default=64, show_default=True)
 @click.option("--rate", type=float, help="Requests a second; without it, as fast as they are answered.")
+@click.option("--seconds", default=inf, help="Send nothing more after so many; without it, everything.")
 @click.option("--bytes", "size", default=EVENT_BYTES, show_default=True, help="The size of a made-up event.")
 @click.option("--events", type=click.Path(path_type=Path, exists=True), help="Events to send, one a line.")
+@click.option("--announce", is_flag=True, help="Say when the first is sent, by the monotonic clock.")
 def main(
-    url: str, secret: str, count: int, connections: int, rate: float | None, size: int, events: Path | None
+    url: str,
+    secret: str,
+    count: int,
+    connections: int,
+    rate: float | None,
+    seconds: float,
+    size: int,
+    events: Path | None,
+    announce: bool,
 ) -> None:
     """Build the requests, send them, print the result."""
-    bodies = events.read_bytes().splitlines()[:count] if events else payments(count, size)
-    messages = [request(url, body, secret) for body in bodies]
-    click.echo(orjson.dumps(run(url, messages, connections, rate)))
+    with ExitStack() as files:
+        told = bodies(files.enter_context(events.open("rb"))) if events else payments(count, size)
+        messages = [request(url, body, secret) for body in islice(told, count)]
+    click.echo(orjson.dumps(run(url, messages, connections, rate, seconds, announce)))
 
 
 if __name__ == "__main__":

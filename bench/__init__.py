@@ -1,0 +1,1 @@
+"""What hooklog reaches on this machine, beside what the machine itself reaches."""
