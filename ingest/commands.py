@@ -145,10 +145,10 @@ class CancelSubscription(Command):
     kind = "cancel_subscription"
     path = "/subscriptions/{subscription}/cancel"
     summary = "Cancel a Subscription, now or when its period ends"
-    example: ClassVar = {"when": "period_end", "reason": "too expensive"}
+    example: ClassVar = {"at_period_end": True, "reason": "too expensive"}
 
     subscription: SubscriptionId
-    when: Literal["now", "period_end"] = "period_end"
+    at_period_end: bool = Field(True, description="false cancels at once")
     reason: Text | None = None
 
 

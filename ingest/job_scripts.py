@@ -19,28 +19,32 @@ local job, record, open = KEYS[1], KEYS[2], KEYS[3]
 local id, digest = ARGV[1], ARGV[2]
 if digest ~= '' then
   local known = redis.call('HMGET', record, 'job', 'digest')
-  if known[1] then
-    return {known[2] == digest and 'known' or 'reused', known[1]}
+  if known[1] and known[1] ~= id then
+    if known[2] ~= digest then return {'reused'} end
+    return {'known', redis.call('HGETALL', ARGV[6] .. known[1])}
   end
 end
-local created = now()
-redis.call('HSET', job, 'id', id, 'state', 'queued', 'attempts', 0, 'created_at', created,
-  'updated_at', created, unpack(ARGV, 6))
-redis.call('EXPIRE', job, ARGV[3])
-redis.call('ZADD', open, created + ARGV[5], id)
-if digest ~= '' then
-  redis.call('HSET', record, 'job', id, 'digest', digest)
-  redis.call('EXPIRE', record, ARGV[4])
+-- The same id again is the same request, which a connection that broke made its client send twice.
+if redis.call('EXISTS', job) == 0 then
+  local created = now()
+  redis.call('HSET', job, 'id', id, 'state', 'queued', 'attempts', 0, 'created_at', created,
+    'updated_at', created, unpack(ARGV, 7))
+  redis.call('EXPIRE', job, ARGV[3])
+  redis.call('ZADD', open, created + ARGV[5], id)
+  if digest ~= '' then
+    redis.call('HSET', record, 'job', id, 'digest', digest)
+    redis.call('EXPIRE', record, ARGV[4])
+  end
 end
-return {'fresh', id}
+return {'fresh', redis.call('HGETALL', job)}
 """
 )
 """Creates a job, unless its idempotency key was used before.
 
 Keys: the job, the idempotency record, the open jobs.
 Arguments: the job's id; the request's digest, empty without a key; the seconds that the job and the record
-are kept; in how many seconds to look at it; the job's other fields and values.
-Returns "fresh", "known" or "reused" (the key came with another request), and the id of the job concerned.
+are kept; in how many seconds to look at it; what a job's key begins with; the job's other fields and values.
+Returns "fresh" or "known" and the job's fields and values, or "reused": the key came with another request.
 """
 
 CHANGE = (

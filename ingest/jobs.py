@@ -56,11 +56,7 @@ class Jobs:
         finished; one that is not enqueued is found by `due`.
         """
         keys, arguments = creation(self._keys, source, kind, command, idempotency_key, urgent=urgent)
-        outcome = cast(list[bytes], self._create(keys=keys, args=arguments))
-        job_id, fresh = created(outcome)
-        job = self.read(job_id)
-        assert job is not None, "a job outlives the key that leads to it"
-        return job, fresh
+        return created(self._create(keys=keys, args=arguments))
 
     def read(self, job_id: str) -> Job | None:
         """The job, or None if there is none (any more)."""
@@ -151,18 +147,19 @@ def creation(
     ]
     return (
         [names.job(job_id), names.idempotency(key), names.open],
-        [job_id, digest, JOB_SECONDS, IDEMPOTENCY_SECONDS, QUEUED_SECONDS, *fields],
+        [job_id, digest, JOB_SECONDS, IDEMPOTENCY_SECONDS, QUEUED_SECONDS, names.job(""), *fields],
     )
 
 
-def created(outcome: list[bytes]) -> tuple[str, bool]:
-    """The job's id, and whether it is new. Raises KeyReused."""
-    word, job_id = (part.decode() for part in outcome)
-    if word == "reused":
+def created(outcome: Any) -> tuple[Job, bool]:
+    """The job that the script answers, and whether it is new. Raises KeyReused."""
+    word, *found = outcome
+    if word == b"reused":
         raise KeyReused(
             "this Idempotency-Key came with another request before: a new request takes a new key"
         )
-    return job_id, word == "fresh"
+    [fields] = found
+    return Job.of(dict(zip(fields[::2], fields[1::2], strict=True))), word == b"fresh"
 
 
 def _bounded(outcome: Mapping[str, Any]) -> bytes:
