@@ -1,0 +1,119 @@
+"""The jobs' record for the web process: create, read, wait; never for longer than the client would."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from ingest.job import Job, JobKeys
+from ingest.job_scripts import CREATE
+from ingest.jobs import created, creation
+from ingest.queues import checkout_queue, connect, enqueue_job, jobs_queue
+from ingest.settings import Settings
+
+WAITERS = 256
+"""Requests that wait at once, each on a connection of its own; who comes later is told to ask again."""
+
+WAITING_SOCKET_SECONDS = 40
+
+log = structlog.get_logger()
+
+
+class JobsUnavailable(Exception):
+    """Redis does not answer, or not in time: nothing was promised, so send the request again."""
+
+
+class AsyncJobs:
+    """Connects to REDIS_URL, and to RQ's Redis, when first used."""
+
+    def __init__(self, settings: Settings) -> None:
+        assert settings.redis_url, "REDIS_URL is set by whoever starts this process"
+        self._timeout = settings.webhook_timeout_seconds
+        self._keys = JobKeys(settings.log_prefix)
+        self._redis = Redis.from_url(
+            settings.redis_url, socket_timeout=self._timeout, socket_connect_timeout=self._timeout
+        )
+        self._waiting = Redis.from_url(
+            settings.redis_url,
+            max_connections=WAITERS,
+            socket_timeout=WAITING_SOCKET_SECONDS,
+            socket_connect_timeout=self._timeout,
+        )
+        self._waiters = 0
+        self._create = self._redis.register_script(CREATE)
+        self._rq_redis = connect(settings, self._timeout)
+        self._queues = {
+            True: checkout_queue(self._rq_redis, settings),
+            False: jobs_queue(self._rq_redis, settings),
+        }
+
+    async def create(
+        self, source: str, kind: str, command: Mapping[str, Any], idempotency_key: str | None, *, urgent: bool
+    ) -> Job:
+        """The job of this request, new or of an earlier request with this key; a new one is enqueued.
+
+        Raises KeyReused and JobsUnavailable.
+        """
+        keys, arguments = creation(self._keys, source, kind, command, idempotency_key, urgent=urgent)
+        async with self._answering():
+            job, fresh = created(await self._create(keys=keys, args=arguments))
+        if fresh:
+            await self._enqueue(job)
+        return job
+
+    async def read(self, job_id: str) -> Job | None:
+        """The job, or None if there is none (any more). Raises JobsUnavailable."""
+        async with self._answering():
+            fields: Any = await self._redis.hgetall(self._keys.job(job_id))
+        return Job.of(fields) if fields else None
+
+    async def wait(self, job: Job, seconds: int) -> Job:
+        """The job when it is finished, or as it is after `seconds`, or at once while too many wait."""
+        if job.finished or not seconds or self._waiters >= WAITERS:
+            return job
+        done = self._keys.done(job.id)
+        self._waiters += 1
+        try:
+            # The list is turned, not emptied: every request that waits for the job sees it.
+            await self._waiting.blmove(done, done, seconds)
+            return await self.read(job.id) or job
+        except (RedisError, JobsUnavailable) as error:
+            # The job is durable, so the request has succeeded: its client asks for the outcome later.
+            log.warning("a request no longer waits for its job", job=job.id, reason=type(error).__name__)
+            return job
+        finally:
+            self._waiters -= 1
+
+    async def client_secret(self, job: Job) -> str | None:
+        """The client secret of a job's result, while it is kept. Raises JobsUnavailable."""
+        async with self._answering():
+            found: Any = await self._redis.get(self._keys.client_secret(job.id))
+        return found.decode() if found is not None else None
+
+    async def stop(self) -> None:
+        """Hang up."""
+        await self._redis.aclose()
+        await self._waiting.aclose()
+        self._rq_redis.close()
+
+    async def _enqueue(self, job: Job) -> None:
+        try:
+            await asyncio.to_thread(enqueue_job, self._queues[job.urgent], job.id, job.kind)
+        except RedisError as error:
+            log.warning(
+                "a job was not enqueued; the sweep will do it", job=job.id, reason=type(error).__name__
+            )
+
+    @asynccontextmanager
+    async def _answering(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._timeout):
+                yield
+        except TimeoutError:
+            raise JobsUnavailable(f"Redis did not answer within {self._timeout:g} s") from None
+        except RedisError as error:
+            raise JobsUnavailable(f"Redis: {type(error).__name__}") from error
