@@ -19,7 +19,7 @@ from projections.apply import Table
 from projections.heads import KEY, Arrived, load, stored, whole, write
 from projections.projection import Projection
 from projections.registry import registered
-from workers import configured_plans
+from workers import collector, configured_plans
 from workers.folding import Folder, Letter
 
 CHUNK = 500
@@ -104,7 +104,7 @@ class _Builder:
     def build(self, objects: dict[Identity, list[Arrived]], *, again: bool = False) -> None:
         """Build these objects' heads and rows; `again` where they may have been built before."""
         standings = [whole(identity, arrived) for identity, arrived in objects.items()]
-        with self._connection.transaction():
+        with collector.paused(), self._connection.transaction():
             write(self._connection, standings, "rebuilt_heads")
             if again:
                 self._forget_letters(objects)

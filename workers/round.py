@@ -11,7 +11,7 @@ from ingest.event_log import START, Entry, EventLog
 from ingest.settings import Settings
 from ingest.wake import WakeFlag
 from projections.heads import advance
-from workers import checkpoints
+from workers import checkpoints, collector
 from workers.attempts import Attempts
 from workers.checkpoints import Checkpoint
 from workers.folding import Folder
@@ -66,7 +66,7 @@ class Round:
         """One round over up to `at_most` of the partitions, those that nobody else drains now."""
         outcome = Outcome()
         try:
-            with self._connection.transaction():
+            with collector.paused(), self._connection.transaction():
                 claimed = checkpoints.claim(self._connection, partitions, at_most)
                 outcome.claimed = {checkpoint.partition for checkpoint in claimed}
                 shares = self._read(claimed) if claimed else []
