@@ -1,0 +1,66 @@
+"""The creators without their processes: jobs are asked for, and performed here, against the double."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pydantic import SecretStr
+from redis import Redis
+
+from ingest.job import Job
+from ingest.jobs import Jobs
+from ingest.settings import Settings
+from tests.stripe_double import KEY, StripeDouble
+from workers.perform import Performer
+
+PRICES = {"price_pro_month": ("pro", "month"), "price_basic_month": ("basic", "month")}
+
+
+class Creators:
+    """`ask` makes a job's record, `perform` tries it once, as a worker would."""
+
+    def __init__(self, settings: Settings, redis: "Redis", double: StripeDouble) -> None:
+        self.double = double
+        self.redis = redis
+        self.settings = settings.model_copy(
+            update={
+                "stripe_secret_key": SecretStr(KEY),
+                "stripe_api_base": double.api_base,
+                "stripe_rate_limit": 10_000,
+                "prices": PRICES,
+            }
+        )
+        self.jobs = Jobs(redis, self.settings)
+        self.performer = Performer(self.settings, redis)
+
+    def ask(self, kind: str, source: str = "shop", **command: Any) -> str:
+        """A new job; its id."""
+        job, fresh = self.jobs.create(source, kind, command)
+        assert fresh
+        return job.id
+
+    def perform(self, job_id: str, times: int = 1) -> Job:
+        """Try a job; the job afterwards."""
+        for _ in range(times):
+            self.performer.perform(job_id)
+        return self.job(job_id)
+
+    def done(self, kind: str, source: str = "shop", **command: Any) -> Job:
+        """A new job that succeeds at once."""
+        job = self.perform(self.ask(kind, source, **command))
+        assert "succeeded" == job.state, job.problem
+        return job
+
+    def job(self, job_id: str) -> Job:
+        job = self.jobs.read(job_id)
+        assert job is not None
+        return job
+
+
+@contextmanager
+def creators(settings: Settings, redis: "Redis") -> Iterator[Creators]:
+    """Creators with a double of their own, which sells a few plans."""
+    with StripeDouble() as double:
+        double.account.price("price_basic_month", 1000)
+        double.account.price("price_pro_month", 2900)
+        yield Creators(settings, redis, double)

@@ -1,0 +1,83 @@
+"""Observations: what a job saw at Stripe, as an event of the log, so that tables need not wait for a webhook.
+
+An observation is dated by an answer of Stripe's from before the call, so it never claims to be newer than an
+event that it did not see; what a creation returned is dated by the object's own `created`.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+import structlog
+from redis import Redis
+
+from ingest.durability import ServerFacts, bounds
+from ingest.event import Event
+from ingest.event_log import EventLog
+from ingest.partition import partition_of
+from ingest.queues import connect, drain_queue, enqueue_drain
+from ingest.settings import DEFAULT_SOURCE, Settings
+from workers.stripe_client import API_VERSION, Object
+
+SECRETS = ("client_secret", "confirmation_secret")
+EXPANDABLE = ("customer", "latest_charge", "latest_invoice", "payment_method", "pending_setup_intent")
+
+log = structlog.get_logger()
+
+
+def observation(job_id: str, seen: Object, *, read_at: datetime | None = None) -> bytes:
+    """The body of the event that tells of `seen`: of its creation, or of its change after `read_at`.
+
+    Its id derives from the job and the object, so that a job that runs twice tells it once.
+    """
+    creation = read_at is None
+    created = seen["created"] if read_at is None else int(read_at.timestamp())
+    envelope = {
+        "id": f"obs_{job_id}_{seen['id']}" + ("" if creation else "_changed"),
+        "object": "event",
+        "type": f"{seen['object']}.observed",
+        "api_version": API_VERSION,
+        "created": created,
+        "livemode": seen.get("livemode", False),
+        "observation": {"job": job_id, "creation": creation},
+        "data": {"object": as_delivered(seen)},
+    }
+    return orjson.dumps(envelope)
+
+
+def as_delivered(seen: Object) -> dict[str, Any]:
+    """The object as a webhook would carry it: no secrets, and ids for what was expanded."""
+    return {name: _unexpanded(name, value) for name, value in seen.items() if name not in SECRETS}
+
+
+def _unexpanded(name: str, value: Any) -> Any:
+    if name in EXPANDABLE and isinstance(value, Mapping) and "id" in value:
+        return value["id"]
+    return value
+
+
+class ObservedLog:
+    """Appends observations to the log. `redis` is the log's."""
+
+    def __init__(self, redis: "Redis", settings: Settings) -> None:
+        self._redis = redis
+        self._settings = settings
+        self._log = EventLog(redis, settings)
+
+    def append(self, seen: list[bytes]) -> None:
+        """Append once, and wake the drain. A full log leaves them out: the webhook tells the same."""
+        account = self._settings.account_of(DEFAULT_SOURCE)
+        limits = bounds(ServerFacts.ask_now(self._redis), self._settings)
+        raised = 0
+        for body in seen:
+            event = Event.read(body, source=DEFAULT_SOURCE, account=account)
+            partition = partition_of(event, self._settings.log_partitions)
+            [outcome] = self._log.append(partition, [event], limits)
+            if outcome == "full":
+                log.warning("the log is full; an observation is left to its webhook", event_id=event.id)
+                continue
+            raised += self._redis.sadd(self._log.keys.wake, partition)
+        if raised:
+            with connect(self._settings) as rq_redis:
+                enqueue_drain(drain_queue(rq_redis, self._settings))
