@@ -1,9 +1,9 @@
 """The history: every event once, for ever, whichever endpoint delivered it first."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from psycopg import Connection
+from psycopg import Connection, Cursor
 
 from ingest.event import Event, Identity
 from ingest.event_log import Entry
@@ -24,27 +24,29 @@ _TYPES = [
     *("text", "text", "text", "timestamptz", "int2", "text", "bool", "text", "text"),
 ]
 
-_DISPLACED = """
-SELECT event_id, kept.account, kept.livemode, kept.object, kept.object_id
-FROM events AS kept JOIN incoming USING (event_id)
-"""
-
-# The upsert commutes: whichever version comes first, the greater (API version, source, payload) stays.
-_RECORD = """
-INSERT INTO events AS kept (event_id, type, created_at, source, account, livemode, api_version, object,
-    object_id, received_at, log_partition, log_id, quarantined, payload, payload_clean)
+_INSERT = """
+INSERT INTO events (event_id, type, created_at, source, account, livemode, api_version, object, object_id,
+    received_at, log_partition, log_id, quarantined, payload, payload_clean)
 SELECT event_id, type, created_at, source, account, livemode, api_version, object, object_id,
     received_at, log_partition, log_id, quarantined, payload, payload_clean
 FROM incoming ORDER BY n
-ON CONFLICT (event_id) DO UPDATE SET
-    type = excluded.type, created_at = excluded.created_at, source = excluded.source,
-    account = excluded.account, livemode = excluded.livemode, api_version = excluded.api_version,
-    object = excluded.object, object_id = excluded.object_id, payload = excluded.payload,
-    payload_clean = excluded.payload_clean
-WHERE (coalesce(excluded.api_version, '') COLLATE "C", excluded.source COLLATE "C",
-       excluded.payload COLLATE "C")
-    > (coalesce(kept.api_version, '') COLLATE "C", kept.source COLLATE "C", kept.payload COLLATE "C")
-RETURNING event_id, place, quarantined
+ON CONFLICT (event_id) DO NOTHING
+RETURNING event_id, place
+"""
+_KNOWN = """
+SELECT event_id, account, livemode, object, object_id FROM events WHERE event_id = ANY(%s)
+"""
+
+# It commutes: whichever version came first, the greater (API version, source, payload) stays.
+_REPLACE = """
+UPDATE events AS kept SET type = new.type, created_at = new.created_at, source = new.source,
+    account = new.account, livemode = new.livemode, api_version = new.api_version, object = new.object,
+    object_id = new.object_id, payload = new.payload, payload_clean = new.payload_clean
+FROM incoming AS new
+WHERE kept.event_id = new.event_id AND new.event_id = ANY(%s)
+    AND (coalesce(new.api_version, '') COLLATE "C", new.source COLLATE "C", new.payload COLLATE "C")
+        > (coalesce(kept.api_version, '') COLLATE "C", kept.source COLLATE "C", kept.payload COLLATE "C")
+RETURNING kept.event_id, kept.place, kept.quarantined
 """
 
 
@@ -65,16 +67,20 @@ def record(connection: "Connection", entries: Sequence[Entry], *, quarantined: b
             copy.set_types(_TYPES)
             for n, (entry, event) in enumerate(events.values()):
                 copy.write_row(_row(n, entry, event, quarantined))
-        known = cursor.execute(_DISPLACED).fetchall()
-        rows = cursor.execute(_RECORD).fetchall()
-    arrived = [Arrived(events[event_id][1], place) for event_id, place, held in rows if not held]
-    changed = {event_id for event_id, *_ in rows}
-    displaced = {
-        Identity(*identity)
-        for event_id, *identity in known
-        if event_id in changed and identity[-1] is not None
-    }
-    return Recorded(arrived, displaced)
+        inserted = cursor.execute(_INSERT).fetchall()
+        known = events.keys() - {event_id for event_id, _ in inserted}
+        replaced, displaced = _replace(cursor, known) if known else ([], set())
+    new = replaced if quarantined else inserted + replaced
+    return Recorded([Arrived(events[event_id][1], place) for event_id, place in new], displaced)
+
+
+def _replace(cursor: "Cursor", known: Collection[str]) -> tuple[list[tuple[str, int]], set[Identity]]:
+    """Replace lesser versions of known events; returns those, with the objects that they told of before."""
+    ids = list(known)
+    before = {row[0]: row[1:] for row in cursor.execute(_KNOWN, [ids]).fetchall()}
+    rows = cursor.execute(_REPLACE, [ids]).fetchall()
+    displaced = {Identity(*before[event_id]) for event_id, *_ in rows if before[event_id][-1] is not None}
+    return [(event_id, place) for event_id, place, held in rows if not held], displaced
 
 
 def _greatest_of_each(entries: Iterable[Entry]) -> dict[str, tuple[Entry, Event]]:
@@ -94,13 +100,6 @@ def _precedence(event: Event) -> tuple[bytes, bytes, bytes]:
 def _row(n: int, entry: Entry, event: Event, quarantined: bool) -> tuple[object, ...]:
     return (
         *(n, event.id, event.type, event.created_at, event.source, event.account, event.livemode),
-        *(
-            event.api_version,
-            event.object_type,
-            event.object_id,
-            entry.received_at,
-            entry.partition,
-            entry.id,
-        ),
-        *(quarantined, event.raw.decode(), event.jsonb_form),
+        *(event.api_version, event.object_type, event.object_id, entry.received_at),
+        *(entry.partition, entry.id, quarantined, event.raw.decode(), event.jsonb_form),
     )
