@@ -10,6 +10,9 @@ instead are facts about objects, so events are ordered by these keys in turn:
 5. within a second, the chain of `previous_attributes`, from the state before that second;
 6. what kinds of event mean, how far the life cycle has come, and last the event's id.
 
+An observation, which is what we saw at Stripe ourselves, is dated by an answer from before the look. So
+within its second it comes just before the event that tells the same state, or before all where none does.
+
 The first four are one event's own (its `Prefix`), so a newest event is found without the whole set
 whenever all new ones have a greater prefix than it. Nothing here raises, whatever a payload holds.
 """
@@ -54,7 +57,10 @@ def order(events: Iterable[Event], before: Event | None = None) -> list[Event]:
     ordered: list[Event] = []
     for _, group in groupby(sorted(bodies.values(), key=prefix), key=prefix):
         tied = sorted(group, key=_tie)
-        ordered += _chained(tied, before) if len(tied) > 1 else tied
+        observed = [event for event in tied if _observed(event)]
+        told = [event for event in tied if not _observed(event)] if observed else tied
+        walk = _chained(told, before) if len(told) > 1 else told
+        ordered += _interspersed(walk, observed) if observed else walk
         before = ordered[-1]
     return ordered
 
@@ -89,7 +95,14 @@ def _incarnation(event: Event) -> int:
     return born if type(born) is int and 0 <= born < 2**63 else event.created
 
 
+def _observed(event: Event) -> bool:
+    return event.type.endswith(".observed")
+
+
 def _phase(event: Event) -> int:
+    if _observed(event):
+        seen = event.body.get("observation")
+        return CREATED if isinstance(seen, dict) and seen.get("creation") is True else CHANGED
     if event.type in _FIRST or (event.object_type == "charge" and _status(event) == "pending"):
         return CREATED  # what happens to a charge while it is pending comes before its success
     if event.type.endswith(".created"):
@@ -148,7 +161,7 @@ class Step(NamedTuple):
 
 def _chained(events: Sequence[Event], before: Event | None) -> list[Event]:
     """`events`, which come in the order of `_tie`, as a walk: each step starts where the last one ended."""
-    names = sorted({name for event in events for name in event.previous_attributes} - _VOLATILE)
+    names = _changing(events)
     if not names:
         return list(events)
     steps = [
@@ -166,6 +179,23 @@ def _chained(events: Sequence[Event], before: Event | None) -> list[Event]:
             steps.remove(step)
             walk.insert(1 + [each.target for each in walk].index(step.target), step)
     return [step.event for step in walk]
+
+
+def _interspersed(walk: list[Event], observed: Sequence[Event]) -> list[Event]:
+    """`walk` with each observation just before the first event of its state."""
+    names = _changing(walk)
+    states = [_state(event.object, names) for event in walk]
+    for seen in reversed(observed):
+        state = _state(seen.object, names)
+        at = states.index(state) if state in states else 0
+        walk.insert(at, seen)
+        states.insert(at, state)
+    return walk
+
+
+def _changing(events: Iterable[Event]) -> list[str]:
+    """The attributes that change among events which tie."""
+    return sorted({name for event in events for name in event.previous_attributes} - _VOLATILE)
 
 
 def _start(steps: Sequence[Step], here: State | None) -> State:

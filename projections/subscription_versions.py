@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ingest.event import Event
-from projections.causality import undone
+from projections.causality import CREATED, prefix, undone
 from projections.subscription_fields import Subscription, subscription_of
 
 
@@ -30,7 +30,7 @@ def versions(events: Sequence[Event]) -> list[Version]:
 
 def _versions(events: Sequence[Event]) -> Iterator[Version]:
     first, valid_from = events[0], events[0].created_at
-    unseen = first.type != "customer.subscription.created"
+    unseen = prefix(first).phase != CREATED
     if unseen and first.previous_attributes:
         before = Subscription.read(undone(first.object, first.previous_attributes))
         yield Version(first, valid_from, before, opening=True)

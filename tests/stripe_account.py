@@ -167,7 +167,8 @@ class Account:
         price = self.make(
             "price", "price", None, active=True, billing_scheme="per_unit", currency=currency,
             product="prod_1", recurring=recurring, type="recurring", unit_amount=amount,
-            unit_amount_decimal=str(amount), tiers_mode=None, nickname=None, lookup_key=None, transform_quantity=None,
+            unit_amount_decimal=str(amount), tiers_mode=None, nickname=None, lookup_key=None,
+            transform_quantity=None,
         )  # fmt: skip
         del self.objects[price["id"]]
         self.objects[price_id] = price | {"id": price_id}
