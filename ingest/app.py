@@ -13,13 +13,18 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ExceptionHandler
 
+from ingest.api import AccessRoute, Api, UnknownJob
+from ingest.api_keys import Forbidden, Unauthorized
 from ingest.appender import Appender, AppendRefused
+from ingest.async_jobs import AsyncJobs, JobsUnavailable
 from ingest.body import BodyTimeout, BodyTooLarge
 from ingest.endpoint import Endpoint, UnknownSource
 from ingest.event import MalformedEvent
+from ingest.jobs import KeyReused
 from ingest.logging import RequestLog, note
 from ingest.payload import NotJson
 from ingest.problem import Problem
+from ingest.request import MEDIA_TYPE, BadRequest, Invalid, UnsupportedMediaType
 from ingest.settings import Settings
 from ingest.signature import BadSignature
 from ingest.wake import Waker
@@ -30,11 +35,17 @@ UNREAD = {"Connection": "close"}
 RETRY = {"Retry-After": "5"}
 
 
-def create_app(settings: Settings) -> Starlette:
-    """The application. Redis need not be there yet: until it is, deliveries are answered 503."""
+def create_app(settings: Settings, access: AccessRoute | None = None) -> Starlette:
+    """The application. Redis need not be there yet: until it is, deliveries and requests are answered 503.
+
+    It can be mounted in another one: `app.mount("/payments", create_app(settings))`. `access` answers
+    GET /users/{user_id}/access, which needs a database.
+    """
     assert settings.redis_url, "REDIS_URL is set by whoever starts this process"
     waker = Waker(settings)
     appender = Appender(_connect(settings.redis_url, settings.webhook_timeout_seconds), settings, waker)
+
+    jobs = AsyncJobs(settings)
 
     async def alive(_request: Request) -> Response:
         return JSONResponse({"status": "alive"})
@@ -49,6 +60,7 @@ def create_app(settings: Settings) -> Starlette:
             yield
         finally:
             await appender.stop()
+            await jobs.stop()
             await asyncio.to_thread(waker.stop)
 
     endpoint = Endpoint(settings, appender)
@@ -58,10 +70,12 @@ def create_app(settings: Settings) -> Starlette:
             Route("/webhooks/{source}", endpoint.deliver, methods=["POST"]),
             Route("/healthz", alive),
             Route("/readyz", ready),
+            *Api(settings, jobs, access).routes(),
         ],
         middleware=[Middleware(RequestLog)],
         exception_handlers={
             **{kind: _answer(status, headers) for kind, (status, headers) in REFUSALS.items()},
+            Invalid: _answer_invalid,
             HTTPException: _answer_unrouted,
             Exception: _answer_failure,
         },
@@ -84,6 +98,14 @@ def _answer(status: int, headers: dict[str, str]) -> ExceptionHandler:
     return answer
 
 
+async def _answer_invalid(request: Request, invalid: Exception) -> Response:
+    assert isinstance(invalid, Invalid)
+    note(
+        request, outcome="refused", reason=f"invalid: {', '.join(sorted({e.field for e in invalid.errors}))}"
+    )
+    return Problem(422, str(invalid), errors=[error._asdict() for error in invalid.errors])
+
+
 async def _answer_unrouted(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # the router's 404 and 405
     note(request, outcome="refused", reason=error.detail)
@@ -99,8 +121,15 @@ REFUSALS: dict[type[Exception], tuple[int, dict[str, str]]] = {
     NotJson: (400, {}),
     MalformedEvent: (400, {}),
     ClientDisconnect: (400, UNREAD),
+    BadRequest: (400, UNREAD),
+    Unauthorized: (401, {**UNREAD, "WWW-Authenticate": "Bearer"}),
+    Forbidden: (403, {}),
+    UnknownJob: (404, {}),
     UnknownSource: (404, UNREAD),
     BodyTimeout: (408, UNREAD),
+    KeyReused: (409, {}),
     BodyTooLarge: (413, UNREAD),
+    UnsupportedMediaType: (415, {**UNREAD, "Accept-Post": MEDIA_TYPE}),
     AppendRefused: (503, RETRY),
+    JobsUnavailable: (503, RETRY),
 }

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from ingest.job import Job, JobKeys
 from ingest.job_scripts import CREATE
-from ingest.jobs import created, creation
+from ingest.jobs import CLIENT_SECRET_SECONDS, created, creation
 from ingest.queues import checkout_queue, connect, enqueue_job, jobs_queue
 from ingest.settings import Settings
 
@@ -93,6 +93,11 @@ class AsyncJobs:
         async with self._answering():
             found: Any = await self._redis.get(self._keys.client_secret(job.id))
         return found.decode() if found is not None else None
+
+    async def keep_client_secret(self, job: Job, client_secret: str) -> None:
+        """Keep it for an hour, outside the record. Raises JobsUnavailable."""
+        async with self._answering():
+            await self._redis.set(self._keys.client_secret(job.id), client_secret, ex=CLIENT_SECRET_SECONDS)
 
     async def stop(self) -> None:
         """Hang up."""

@@ -7,7 +7,7 @@ from starlette.requests import ClientDisconnect, Request
 
 
 class BodyTooLarge(Exception):
-    """No event of Stripe's is as large as this body: what posts it is not Stripe."""
+    """Nothing that is expected here is as large as this body."""
 
 
 class BodyTimeout(Exception):
