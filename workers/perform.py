@@ -21,6 +21,7 @@ from workers import (
     create_payment_intent,
     create_refund,
     create_subscription,
+    fetch_client_secret,
     resume_subscription,
 )
 from workers.idempotency import IdempotencyKeys
@@ -119,6 +120,7 @@ KINDS: Mapping[str, Callable[[Attempt], Made]] = {
     "resume_subscription": resume_subscription.perform,
     "create_refund": create_refund.perform,
     "create_customer": create_customer.perform,
+    "fetch_client_secret": fetch_client_secret.perform,
 }
 
 
