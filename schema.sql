@@ -65,7 +65,6 @@ CREATE TABLE IF NOT EXISTS checkpoints (
     position         text        NOT NULL DEFAULT '0-0',
     event_id         text,
     event_created_at timestamptz,
-    drained          bigint      NOT NULL DEFAULT 0,
     updated_at       timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE checkpoints IS 'How far each partition of the log is drained; its rows are also the drains'' lock.';
@@ -131,7 +130,7 @@ CREATE TABLE IF NOT EXISTS outbox (
     origin       text,
     subject      text        NOT NULL,
     cause        text        NOT NULL,
-    object_id    text        NOT NULL,
+    object_id    text,
     message      jsonb       NOT NULL,
     due_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
     attempts     integer     NOT NULL DEFAULT 0,
@@ -151,7 +150,7 @@ COMMENT ON COLUMN outbox.kind IS 'What it is, which says how it is delivered.';
 COMMENT ON COLUMN outbox.origin IS 'Which of our clients asked for what it tells of; null where that was made elsewhere.';
 COMMENT ON COLUMN outbox.subject IS 'What it concerns, as one user: rows of one subject are delivered one after the other, as they fall due.';
 COMMENT ON COLUMN outbox.cause IS 'Why it is told; there is one row a cause.';
-COMMENT ON COLUMN outbox.object_id IS 'The Stripe object that it tells of.';
+COMMENT ON COLUMN outbox.object_id IS 'The Stripe object that it tells of; null where that is gone.';
 COMMENT ON COLUMN outbox.message IS 'What is told.';
 COMMENT ON COLUMN outbox.due_at IS 'From when on it is true, which may be in the future.';
 COMMENT ON COLUMN outbox.attempts IS 'How often delivery was begun.';
@@ -184,6 +183,7 @@ CREATE TABLE IF NOT EXISTS customers (
     stale                     boolean     NOT NULL,
     PRIMARY KEY (account, livemode, id)
 );
+CREATE INDEX IF NOT EXISTS customers_by_user ON customers (user_id) WHERE user_id IS NOT NULL;
 COMMENT ON TABLE customers IS 'One row a customer, as Stripe last described it. Deleted ones stay.';
 COMMENT ON COLUMN customers.id IS 'Stripe''s id of the customer, cus_…';
 COMMENT ON COLUMN customers.email IS 'The customer''s e-mail address.';
@@ -732,6 +732,7 @@ CREATE TABLE IF NOT EXISTS subscriptions (
     PRIMARY KEY (account, livemode, id)
 );
 CREATE INDEX IF NOT EXISTS subscriptions_by_customer ON subscriptions (customer_id);
+CREATE INDEX IF NOT EXISTS subscriptions_by_user ON subscriptions (user_id) WHERE user_id IS NOT NULL;
 COMMENT ON TABLE subscriptions IS 'Subscriptions, as Stripe last described each. A canceled one stays.';
 COMMENT ON COLUMN subscriptions.id IS 'Stripe''s id, sub_…';
 COMMENT ON COLUMN subscriptions.status IS 'incomplete, incomplete_expired, trialing, active, past_due, unpaid, paused or canceled.';
@@ -1069,6 +1070,106 @@ COMMENT ON COLUMN payments.amount_lost IS 'What disputes lost, in minor units; n
 COMMENT ON COLUMN payments.metadata IS 'The PaymentIntent''s own keys and values.';
 COMMENT ON COLUMN payments.stale IS 'Whether its newest event, or its charge''s, could not be digested: see dead_letters.';
 
+-- ------------------------------------------------------------ access
+
+-- What each subscription grants its user. A status that is not named here grants nothing.
+CREATE OR REPLACE VIEW subscription_access AS
+SELECT owned.account, owned.livemode, owned.origin, owned.user_id, owned.id AS subscription_id, owned.plan_type,
+    CASE owned.plan_type WHEN 'enterprise' THEN 3 WHEN 'pro' THEN 2 WHEN 'basic' THEN 1 ELSE 0 END AS plan_rank,
+    owned.created_at AS access_from,
+    CASE
+        WHEN owned.status IN ('active', 'trialing') THEN owned.scheduled_end
+        WHEN owned.status = 'past_due' THEN least(owned.scheduled_end, coalesce(
+            (
+                SELECT max(change.created_at) FROM subscription_changes AS change
+                WHERE change.account = owned.account AND change.livemode = owned.livemode
+                    AND change.subscription_id = owned.id AND change.event_type = 'past_due'
+            ),
+            owned.current_period_start, owned.started_at  -- where its first known event found it past due
+        ) + make_interval(hours => 24 * (
+            SELECT coalesce(min(value::integer), 7) FROM configuration WHERE name = 'access_grace_days'
+        )))
+        WHEN owned.status = 'canceled' THEN coalesce(owned.ended_at, owned.updated_at)
+        ELSE '-infinity'
+    END AS access_until,
+    CASE
+        WHEN owned.status IN ('active', 'trialing') AND owned.scheduled_end IS NOT NULL THEN 'canceled'
+        WHEN owned.status IN ('active', 'trialing', 'past_due', 'canceled') THEN owned.status
+        ELSE 'none'
+    END AS reason,
+    CASE
+        WHEN owned.status IN ('past_due', 'unpaid') THEN 'unpaid'
+        WHEN owned.status = 'paused' THEN 'paused'
+        ELSE 'none'
+    END AS reason_afterwards
+FROM (
+    -- A union, so that an index finds a user's, whichever of the two names him.
+    SELECT account, livemode, origin, user_id, id, plan_type, status, created_at, started_at,
+        current_period_start, ended_at, updated_at,
+        coalesce(cancel_at, CASE WHEN cancel_at_period_end THEN current_period_end END) AS scheduled_end
+    FROM subscriptions
+    WHERE user_id IS NOT NULL
+    UNION ALL
+    SELECT billed.account, billed.livemode, billed.origin, customers.user_id, billed.id, billed.plan_type,
+        billed.status, billed.created_at, billed.started_at, billed.current_period_start, billed.ended_at,
+        billed.updated_at,
+        coalesce(billed.cancel_at, CASE WHEN billed.cancel_at_period_end THEN billed.current_period_end END)
+    FROM subscriptions AS billed
+    JOIN customers
+        ON customers.account = billed.account AND customers.livemode = billed.livemode
+        AND customers.id = billed.customer_id
+    WHERE billed.user_id IS NULL AND customers.user_id IS NOT NULL
+) AS owned;
+COMMENT ON VIEW subscription_access IS 'What each subscription grants its user, and until when; user_access picks the best of a user''s.';
+COMMENT ON COLUMN subscription_access.user_id IS 'The user that its own metadata names, else its customer''s.';
+COMMENT ON COLUMN subscription_access.subscription_id IS 'The subscription.';
+COMMENT ON COLUMN subscription_access.plan_rank IS 'Of two that grant access the greater counts: enterprise 3, pro 2, basic 1, any other plan 0.';
+COMMENT ON COLUMN subscription_access.access_from IS 'When it was made.';
+COMMENT ON COLUMN subscription_access.access_until IS 'When its access ends by itself, or ended: at its scheduled or actual end, or with the days of grace after it went past due. Null where no end is set, -infinity where it grants none.';
+COMMENT ON COLUMN subscription_access.reason IS 'Until then: active, trialing, past_due (in grace), canceled (it ends, or ended, at access_until), or none.';
+COMMENT ON COLUMN subscription_access.reason_afterwards IS 'From then on: unpaid, paused or none.';
+
+CREATE OR REPLACE FUNCTION user_access_as_of(instant timestamptz)
+RETURNS TABLE (
+    account text, livemode boolean, origin text, user_id text, plan_type text, has_access boolean,
+    access_until timestamptz, reason text, subscription_id text
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT DISTINCT ON (granted.account, granted.livemode, granted.origin, granted.user_id)
+        granted.account, granted.livemode, granted.origin, granted.user_id, granted.plan_type,
+        granted.has_access, nullif(granted.access_until, '-infinity'),
+        CASE WHEN granted.has_access THEN granted.reason ELSE granted.reason_afterwards END,
+        granted.subscription_id
+    FROM (
+        SELECT subscription_access.*, coalesce(instant < subscription_access.access_until, true) AS has_access
+        FROM subscription_access
+        WHERE subscription_access.access_from <= instant
+    ) AS granted
+    ORDER BY granted.account, granted.livemode, granted.origin, granted.user_id,
+        granted.has_access DESC,
+        CASE WHEN granted.has_access THEN granted.plan_rank END DESC,
+        CASE WHEN granted.has_access THEN 0 WHEN granted.reason_afterwards = 'unpaid' THEN 2
+            WHEN granted.reason_afterwards = 'paused' THEN 1 ELSE 0 END DESC,
+        granted.access_until DESC NULLS FIRST,
+        granted.access_from DESC, granted.subscription_id;
+END;
+COMMENT ON FUNCTION user_access_as_of IS 'user_access at an instant, as the newest facts tell it: what a subscription was before its newest event is in subscription_events.';
+
+CREATE OR REPLACE VIEW user_access AS
+SELECT account, livemode, origin, user_id, plan_type, has_access, access_until, reason, subscription_id
+FROM user_access_as_of(now());
+COMMENT ON VIEW user_access IS 'Who has access now: one row a user and client that asked for his subscriptions, with the best of these.';
+COMMENT ON COLUMN user_access.account IS 'The Stripe account.';
+COMMENT ON COLUMN user_access.livemode IS 'True for real money, false for test data.';
+COMMENT ON COLUMN user_access.origin IS 'Which of our clients asked for the subscriptions; null where they were made elsewhere.';
+COMMENT ON COLUMN user_access.user_id IS 'The user: as the subscription''s metadata name him, else its customer''s.';
+COMMENT ON COLUMN user_access.plan_type IS 'The plan of the subscription that decides: of several, the best plan with access, the longest of equal ones.';
+COMMENT ON COLUMN user_access.has_access IS 'Whether the user is to be let in.';
+COMMENT ON COLUMN user_access.access_until IS 'When this access ends by itself, as far as is known, or when it ended. Null where no end is set, or where there was none to end.';
+COMMENT ON COLUMN user_access.reason IS 'Why: active, trialing, past_due (in the days of grace), canceled (access until its end); without access unpaid, paused or none.';
+COMMENT ON COLUMN user_access.subscription_id IS 'The subscription that decides.';
+
 -- What means the same everywhere is said once, and a view's column means what the table's does that it shows.
 DO $$
 DECLARE
@@ -1139,7 +1240,7 @@ BEGIN
         'payments', 'customers', 'payment_intents', 'charges', 'refunds', 'charge_refunds', 'all_refunds', 'disputes',
         'products', 'prices', 'plans', 'price_list', 'invoices', 'invoice_lines', 'invoice_payments',
         'invoice_payment_links', 'subscriptions', 'subscription_items', 'churn', 'subscription_changes',
-        'subscription_events'
+        'subscription_events', 'subscription_access', 'user_access'
     ] LOOP
         EXECUTE format('GRANT SELECT ON %I TO hooklog_analyst', readable);
     END LOOP;

@@ -165,7 +165,7 @@ class Appender:
         partitions = self._settings.log_partitions
         pipeline = self._redis.pipeline(transaction=False)
         for (partition, force), group in groups.items():
-            keys = self._keys.append(partition)
+            keys = self._keys.of_append(partition)
             events = (waiting.event for waiting in group)
             pipeline.evalsha(
                 self._script, len(keys), *keys, *append_arguments(events, bounds_, partitions, force=force)

@@ -1,12 +1,12 @@
 """A Stripe event: raw when stored, parsed when read."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
-from ingest.payload import NotJson, parse, parse_with_form
+from ingest.payload import parse
 
 DEFAULT_ACCOUNT = "default"
 
@@ -30,7 +30,8 @@ class Event:
 
     `created_at` is Stripe's clock in whole seconds (milliseconds for thin events). `object_id` is None
     where the event describes no lasting object (`invoice.upcoming` previews one), and "" where the
-    object is the account's only one (`balance`). `raw` is the signed body.
+    object is the account's only one (`balance`). `raw` is the signed body,
+    `body` the same parsed, `jsonb_form` its cleaned JSON where `jsonb` refuses it, else None.
     """
 
     id: str
@@ -42,20 +43,22 @@ class Event:
     livemode: bool
     object_type: str
     object_id: str | None
-    raw: bytes
+    raw: bytes = field(repr=False)
+    body: Mapping[str, Any] = field(repr=False)
+    jsonb_form: str | None = field(repr=False)
 
     @classmethod
-    def read(cls, raw: bytes, *, source: str, account: str = DEFAULT_ACCOUNT) -> "Event":
+    def read(cls, raw: bytes, *, source: str, account: str = DEFAULT_ACCOUNT) -> Self:
         """Read a signed body; `account` is the source's, unless the event names its own (Connect).
 
         Raises NotJson or MalformedEvent, each with a sentence for the sender.
         """
-        body, form = parse_with_form(raw)
+        body, form = parse(raw)
         event_id, kind = _text(body, "id"), _text(body, "type")
         thin = str(body.get("object", "")).startswith("v2.")
         subject = body.get("related_object") if thin else _data(body)
         subject = subject if isinstance(subject, dict) else {}
-        event = cls(
+        return cls(
             id=event_id,
             type=kind,
             created_at=_instant(body.get("created")),
@@ -66,19 +69,9 @@ class Event:
             object_type=_optional_text(subject.get("type" if thin else "object")) or "",
             object_id=_object_id(kind, subject),
             raw=raw,
+            body=body,
+            jsonb_form=form,
         )
-        event.__dict__.update(body=body, jsonb_form=form)
-        return event
-
-    @cached_property
-    def body(self) -> Mapping[str, Any]:
-        """The whole event, parsed."""
-        return parse(self.raw)
-
-    @cached_property
-    def jsonb_form(self) -> str | None:
-        """The cleaned body where `jsonb` refuses the signed one, else None."""
-        return parse_with_form(self.raw)[1]
 
     @property
     def thin(self) -> bool:
@@ -155,6 +148,3 @@ def _instant(created: object) -> datetime:
     except (ValueError, OverflowError, OSError):
         pass
     raise MalformedEvent("the event has no usable 'created': expected seconds since 1970 or ISO 8601")
-
-
-__all__ = ["DEFAULT_ACCOUNT", "Event", "Identity", "MalformedEvent", "NotJson"]

@@ -76,7 +76,7 @@ class Keys:
     def attempts(self, partition: int) -> str:
         return f"{{{self._prefix}:p{partition}}}:attempts"
 
-    def append(self, partition: int) -> list[str]:
+    def of_append(self, partition: int) -> list[str]:
         """The keys of the append script, in its order."""
         seen = [f"{{{self._prefix}:p{partition}}}:seen{day}" for day in range(DAYS)]
         return [self.log(partition), self.book(partition), *seen]
@@ -103,7 +103,10 @@ def append_arguments(
 
 
 class EventLog:
-    """Reading and trimming, synchronously; the appender writes. `redis` must not decode responses."""
+    """Reading, trimming and appending, synchronously; the web process appends by `Appender`.
+
+    `redis` must not decode responses.
+    """
 
     def __init__(self, redis: "Redis", settings: Settings) -> None:
         self.redis = redis
@@ -117,7 +120,7 @@ class EventLog:
     ) -> list[str]:
         """Append at once; an entry's id, "duplicate" or "full" for each. `force` passes the dedupe by."""
         arguments = append_arguments(events, bounds, self.partitions, force=force)
-        outcomes = self._append(keys=self.keys.append(partition), args=arguments)
+        outcomes = self._append(keys=self.keys.of_append(partition), args=arguments)
         return [outcome.decode() for outcome in cast(list[bytes], outcomes)]
 
     def read(self, positions: Mapping[int, str], count: int) -> dict[int, list[Entry]]:
@@ -135,11 +138,16 @@ class EventLog:
         keys = [self.keys.log(partition), self.keys.book(partition)]
         return int(cast(int, self._trim(keys=keys, args=[keep, TRIM_LIMIT])))
 
+    def forget_duplicates(self, partition: int) -> None:
+        """Take again what is remembered, so that what Stripe sends again comes through."""
+        _, _, *seen = self.keys.of_append(partition)
+        self.redis.unlink(*seen)
+
     def state(self) -> list[PartitionState]:
         """Each partition's state, in order."""
         pipeline = self.redis.pipeline(transaction=False)
         for partition in range(self.partitions):
-            log, book, *seen = self.keys.append(partition)
+            log, book, *seen = self.keys.of_append(partition)
             pipeline.hgetall(book)
             pipeline.xlen(log)
             pipeline.xrange(log, count=1)
@@ -149,11 +157,6 @@ class EventLog:
         answers = pipeline.execute()
         width = 4 + DAYS
         return [_state(answers[start : start + width]) for start in range(0, len(answers), width)]
-
-
-def after(position: str) -> str:
-    """The exclusive form of a position, for XRANGE."""
-    return f"({position}"
 
 
 def order_of(position: str) -> tuple[int, int]:

@@ -29,16 +29,12 @@ class NotJson(ValueError):
     """The body is no JSON object: check that the sender posts Stripe's bytes unchanged."""
 
 
-def parse(raw: bytes) -> dict[str, Any]:
-    """The JSON object in `raw`, strictly, and cleaned of what `jsonb` and `text` cannot hold.
+def parse(raw: bytes) -> tuple[dict[str, Any], str | None]:
+    """The JSON object in `raw`, strictly, and its cleaned JSON; None where `jsonb` takes `raw` as it is.
 
-    Raises NotJson for NaN, bad UTF-8, a value that is no object, and nesting past reason.
+    The object, too, is cleaned of what `jsonb` and `text` cannot hold. Raises NotJson for NaN, bad UTF-8, a
+    value that is no object, and nesting past reason.
     """
-    return parse_with_form(raw)[0]
-
-
-def parse_with_form(raw: bytes) -> tuple[dict[str, Any], str | None]:
-    """The object as `parse` gives it, and its cleaned JSON; None where `jsonb` takes `raw` as it is."""
     intact = NUL not in raw and not _may_hold_a_number_past_numeric(raw)
     try:
         value = orjson.loads(raw)

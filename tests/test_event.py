@@ -152,11 +152,3 @@ def test_a_null_character_in_metadata_is_replaced_and_the_signed_bytes_stay():
     assert b"a\\u0000b" in event.raw
     assert event.jsonb_form is not None
     assert "\\u0000" not in event.jsonb_form
-
-
-def test_an_event_that_is_built_from_its_columns_reads_the_same():
-    read_one = read()
-    columns = {name: getattr(read_one, name) for name in read_one.__dataclass_fields__}
-    rebuilt = Event(**columns)
-    assert rebuilt.body == read_one.body
-    assert rebuilt.jsonb_form == read_one.jsonb_form

@@ -142,7 +142,7 @@ def test_the_memory_of_remembered_duplicates_is_no_more_than_is_counted(
 ) -> None:
     log = EventLog(redis, settings)
     appended(log, *(event() for _ in range(5000)))
-    used = sum(redis.memory_usage(key, samples=0) or 0 for key in log.keys.append(0)[2:])
+    used = sum(redis.memory_usage(key, samples=0) or 0 for key in log.keys.of_append(0)[2:])
     assert 0 < used <= log.state()[0].digest_bytes
 
 

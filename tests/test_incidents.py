@@ -76,20 +76,18 @@ def test_another_entry_at_the_checkpoints_id_is_seen(pipeline: Pipeline, redis: 
     pipeline.deliver(*customers(0, 2))
     pipeline.run()
     *_, last = pipeline.log.read({0: "0-0"}, 10)[0]
-    book = redis.hgetall(pipeline.log.keys.book(0))
     redis.delete(pipeline.log.keys.log(0))
     other, *_ = pipeline.deliver(*customers(5, 6))
     [(_, fields)] = redis.xrange(pipeline.log.keys.log(0))
     redis.delete(pipeline.log.keys.log(0))
     redis.xadd(pipeline.log.keys.log(0), fields, id=last.id)
-    assert book
     assert other != last.id
     pipeline.run()
     assert "cus_5" in {row["id"] for row in pipeline.rows("customers")}
     assert 1 == len(pipeline.rows("incidents"))
 
 
-def test_postgres_restored_to_an_earlier_backup_is_reported_and_whole_again_after_forced_appends(
+def test_postgres_restored_to_an_earlier_backup_is_reported_and_whole_again_once_events_are_sent_again(
     tmp_path: Path,
 ) -> None:
     bodies = list(simulate(seed=5, payments=40, subscriptions=10).bodies())
@@ -129,8 +127,8 @@ def test_postgres_restored_to_an_earlier_backup_is_reported_and_whole_again_afte
             pipeline.run()
             assert settings.log_partitions == len(pipeline.rows("incidents"))
             assert len(pipeline.rows("events")) < len(bodies)
-            assert {"duplicate"} == set(pipeline.deliver(*bodies))
-            pipeline.deliver(*bodies, force=True)
+            assert "duplicate" not in pipeline.deliver(*bodies[::2])  # as Stripe resends
+            pipeline.deliver(*bodies[1::2], force=True)  # as a reconciliation appends
             pipeline.run()
             assert len(bodies) == len(pipeline.rows("events"))
             audit = Rebuild(settings)

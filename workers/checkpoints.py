@@ -25,8 +25,7 @@ WHERE partition = ANY(%s) ORDER BY updated_at, partition LIMIT %s FOR UPDATE SKI
 """
 # Fenced: names the position it was claimed at, so that no second writer can pass unseen.
 _ADVANCE = """
-UPDATE checkpoints SET position = %s, event_id = %s, event_created_at = %s, drained = drained + %s,
-    updated_at = now()
+UPDATE checkpoints SET position = %s, event_id = %s, event_created_at = %s, updated_at = now()
 WHERE partition = %s AND position = %s
 """
 _INCIDENT = """
@@ -86,13 +85,13 @@ def following(checkpoint: Checkpoint, entries: list[Entry]) -> list[Entry] | Non
 
 def record_incident(connection: "Connection", checkpoint: Checkpoint, oldest: Entry | None) -> None:
     """Write down that the log and the checkpoint disagree, and which range is in doubt."""
-    restored = oldest is not None and order_of(oldest.id) > order_of(checkpoint.position)
+    begins_after = oldest is not None and order_of(oldest.id) > order_of(checkpoint.position)
     since = checkpoint.event_created_at and checkpoint.event_created_at - RECONCILE_MARGIN
     connection.execute(
         _INCIDENT,
         [
             checkpoint.partition,
-            "log begins after the checkpoint" if restored else "checkpoint's entry lost",
+            "log begins after the checkpoint" if begins_after else "checkpoint's entry lost",
             checkpoint.position,
             oldest and oldest.id,
             since,
@@ -104,13 +103,13 @@ def advance(connection: "Connection", checkpoint: Checkpoint, drained: Sequence[
     """Move to the last of the drained entries. Raises LostFence."""
     last = drained[-1]
     created_at = Event.read(last.body, source=last.source, account=last.account).created_at
-    values = [last.id, last.event_id, created_at, len(drained), checkpoint.partition, checkpoint.position]
+    values = [last.id, last.event_id, created_at, checkpoint.partition, checkpoint.position]
     if connection.execute(_ADVANCE, values).rowcount != 1:
         raise LostFence(f"the checkpoint of partition {checkpoint.partition} left {checkpoint.position}")
 
 
 def reset(connection: "Connection", checkpoint: Checkpoint) -> None:
     """Put a checkpoint at the start, for a log that is empty: its next entry may bear any id."""
-    values = [START, None, checkpoint.event_created_at, 0, checkpoint.partition, checkpoint.position]
+    values = [START, None, checkpoint.event_created_at, checkpoint.partition, checkpoint.position]
     if connection.execute(_ADVANCE, values).rowcount != 1:
         raise LostFence(f"the checkpoint of partition {checkpoint.partition} left {checkpoint.position}")

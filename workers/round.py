@@ -108,6 +108,8 @@ class Round:
         # The history knows what it has, so all that is kept is read again.
         kept = self._log.read({checkpoint.partition: START}, count)[checkpoint.partition]
         checkpoints.record_incident(self._connection, checkpoint, kept[0] if kept else None)
+        # What Stripe sends again must not be taken for a duplicate: the history's key alone judges now.
+        self._log.forget_duplicates(checkpoint.partition)
         log.error("the log and the checkpoint disagree: see the incidents", partition=checkpoint.partition)
         if not kept:
             checkpoints.reset(self._connection, checkpoint)
