@@ -1,4 +1,4 @@
-"""The one script that writes the log: look for a duplicate, append, remember, in that order.
+"""The two scripts that write the log. APPEND: look for a duplicate, append, remember, in that order.
 
 A failing XADD must leave nothing remembered, or the sender's retry would be taken for a duplicate and the
 event lost. Redis runs the script whole, so nobody sees a half of it; and a server without memory refuses its
@@ -88,14 +88,21 @@ return outcomes
 """
 
 TRIM = f"""
-local log, book, keep = KEYS[1], KEYS[2], ARGV[1]
+local log, book, keep, position, event_id = KEYS[1], KEYS[2], ARGV[1], ARGV[3], ARGV[4]
+local function fields(entry)
+  local found = {{}}
+  for i = 1, #entry[2], 2 do found[entry[2][i]] = entry[2][i + 1] end
+  return found
+end
+-- Ids follow the clock: in a log that is not the one that was drained, an older id says nothing.
+local own = redis.call('XRANGE', log, position, position)[1]
+if not own or fields(own).e ~= event_id then return 0 end
 local removed = redis.call('XTRIM', log, 'MINID', '~', keep, 'LIMIT', ARGV[2])
 if removed == 0 then return 0 end
 local first = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
 local trimmed = redis.call('HGET', book, 'appended')
 if first then
-  local entry = {{}}
-  for i = 1, #first[2], 2 do entry[first[2][i]] = first[2][i + 1] end
+  local entry = fields(first)
   trimmed = string.format('%.0f', tonumber(entry.n) - #entry.b - {ENTRY_OVERHEAD})
 end
 redis.call('HSET', book, 'trimmed', trimmed)
@@ -104,5 +111,6 @@ return removed
 """Removes entries before the one to keep, whole nodes of them, so a few may stay.
 
 Keys: the partition's stream, its bookkeeping. Arguments: the id of the oldest entry to keep; how many to
-remove at most, which bounds the time that the server is held. Returns how many were removed.
+remove at most, which bounds the time that the server is held; the checkpoint's entry, its id and its event:
+without that very entry nothing is removed. Returns how many were removed.
 """

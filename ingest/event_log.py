@@ -133,10 +133,13 @@ class EventLog:
             for partition, answer in zip(positions, pipeline.execute(), strict=True)
         }
 
-    def trim(self, partition: int, keep: str) -> int:
-        """Remove entries older than `keep`, which stays; returns how many, at most TRIM_LIMIT."""
+    def trim(self, partition: int, keep: str, position: str, event_id: str) -> int:
+        """Remove entries older than `keep`, which stays; returns how many, at most TRIM_LIMIT.
+
+        Nothing is removed unless the log holds the checkpoint's own entry: `event_id` at `position`.
+        """
         keys = [self.keys.log(partition), self.keys.book(partition)]
-        return int(cast(int, self._trim(keys=keys, args=[keep, TRIM_LIMIT])))
+        return int(cast(int, self._trim(keys=keys, args=[keep, TRIM_LIMIT, position, event_id])))
 
     def forget_duplicates(self, partition: int) -> None:
         """Take again what is remembered, so that what Stripe sends again comes through."""

@@ -81,7 +81,7 @@ def test_a_process_says_which_server_it_is_missing(monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("DATABASE_URL", raising=False)
     result = run(name)
     assert (1, True) == (result.exit_code, "REDIS_URL" in result.output)
-    assert "must be set, or start everything by `hooklog up`" in result.output
+    assert "must be set, or start everything by ./run up" in result.output
 
 
 def test_a_server_that_is_not_there_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

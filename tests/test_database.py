@@ -7,19 +7,13 @@ import pytest
 from ingest.settings import Settings
 from workers import database as module
 from workers.checkpoints import WrongPartitions
-from workers.database import Connection, apply_schema, ensure_schema
+from workers.database import Connection, ensure_schema
 from workers.readiness import prepare_database
 
 
 def views(database: Connection) -> set[str]:
     rows = database.execute("SELECT viewname FROM pg_views WHERE schemaname = current_schema()")
     return {row["viewname"] for row in rows}
-
-
-def test_applying_it_again_changes_nothing(database: Connection) -> None:
-    before = views(database)
-    apply_schema(database)
-    assert before == views(database) != set()
 
 
 def test_a_schema_that_was_applied_is_left_alone(database: Connection) -> None:

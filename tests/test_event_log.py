@@ -79,7 +79,8 @@ def test_a_full_log_refuses_and_remembers_nothing_of_what_it_refused(log: EventL
 
 def test_trimming_frees_exactly_what_was_taken(log: EventLog) -> None:
     appended(log, *(event(size=size % 3000) for size in range(0, 30_000, 101)))
-    log.trim(0, log.state()[0].last_id or "")
+    *_, last = log.read({0: "0-0"}, 1000)[0]
+    log.trim(0, last.id, last.id, last.event_id)
     kept = log.read({0: "0-0"}, 1000)[0]
     assert 0 < len(kept) < 297
     assert sum(len(entry.body) + ENTRY_OVERHEAD for entry in kept) == log.state()[0].bytes
@@ -88,7 +89,7 @@ def test_trimming_frees_exactly_what_was_taken(log: EventLog) -> None:
 def test_trimming_never_removes_the_entry_it_is_told_to_keep(log: EventLog) -> None:
     appended(log, *(event() for _ in range(300)))
     entries = log.read({0: "0-0"}, 1000)[0]
-    log.trim(0, entries[200].id)
+    log.trim(0, entries[200].id, entries[299].id, entries[299].event_id)
     kept = [entry.id for entry in log.read({0: "0-0"}, 1000)[0]]
     assert entries[200].id in kept
     assert [entry.id for entry in entries[200:]] == kept[-100:]

@@ -103,11 +103,11 @@ def test_every_acknowledged_event_is_in_postgres_exactly_once(
     with psycopg.connect(stack.stack.settings.database_url or "") as connection:
         kept = connection.execute("SELECT event_id, payload FROM events").fetchall()
         incidents = connection.execute("SELECT * FROM incidents").fetchall()
-        quarantined = connection.execute("SELECT * FROM dead_letters").fetchall()
+        letters = connection.execute("SELECT * FROM dead_letters").fetchall()
     assert len(kept) == len(dict(kept))
     assert expected.items() <= dict(kept).items()
     assert [] == incidents
-    assert [] == quarantined
+    assert [] == letters
     audit = Rebuild(stack.stack.settings)
     list(audit.run())
     assert {0} == set(audit.differences.values())

@@ -12,6 +12,7 @@ from ingest.settings import Settings
 from tests.events import NOW, customer, event
 from tests.pipeline import ROOM, Pipeline
 from workers.database import apply_schema, connect
+from workers.lag import lags
 from workers.rebuild import Rebuild
 from workers.servers.embedded import embedded
 from workers.simulator import simulate
@@ -111,9 +112,9 @@ def test_postgres_restored_to_an_earlier_backup_is_reported_and_whole_again_once
             pipeline = Pipeline(settings, database, redis)
             pipeline.deliver(*bodies[some : 2 * some])
             pipeline.run()
-            positions = {row["partition"]: row["position"] for row in pipeline.rows("checkpoints")}
+            found = lags(pipeline.log, database)
             now = int(datetime.now(UTC).timestamp() * 1000) + 1000
-            while trim(pipeline.log, positions, settings, ROOM, now):
+            while trim(pipeline.log, found, settings, ROOM, now):
                 pass
             pipeline.close()
         servers.postgres.kill()

@@ -13,6 +13,8 @@ from ingest.settings import Settings
 from tests.events import customer, event
 from tests.pipeline import ROOM, Pipeline, delivered
 from workers import drain_job, sweep
+from workers.database import Connection
+from workers.lag import lags
 from workers.settle import NotSettled, settling
 from workers.sweep import Sweep
 from workers.trim import trim
@@ -73,43 +75,56 @@ def test_where_nobody_drains_the_sweep_drains_by_itself(
 
 
 def test_what_is_drained_and_old_leaves_the_log_but_for_the_checkpoints_own_entry(
-    pipeline: Pipeline, settings: Settings
+    pipeline: Pipeline, settings: Settings, database: Connection
 ) -> None:
     pipeline.deliver(*some(800))
     pipeline.run()
-    positions = {row["partition"]: row["position"] for row in pipeline.rows("checkpoints")}
-    trim(pipeline.log, positions, settings, ROOM, now_ms=FAR)
+    found = lags(pipeline.log, database)
+    trim(pipeline.log, found, settings, ROOM, now_ms=FAR)
     for partition, state in enumerate(pipeline.log.state()):
         assert 1 <= state.entries < 200
-        assert positions[partition] == state.last_id
+        assert found[partition].position == state.last_id
     pipeline.run()
     assert [] == pipeline.rows("incidents")
 
 
-def test_what_is_not_drained_never_leaves_the_log(pipeline: Pipeline, settings: Settings) -> None:
+def test_what_is_not_drained_never_leaves_the_log(
+    pipeline: Pipeline, settings: Settings, database: Connection
+) -> None:
     pipeline.deliver(*some(100))
     pipeline.run()
-    positions = {row["partition"]: row["position"] for row in pipeline.rows("checkpoints")}
+    found = lags(pipeline.log, database)
     pipeline.deliver(*(event("customer.updated", customer(id=f"cus_{n}")) for n in range(100)))
-    trim(pipeline.log, positions, settings, ROOM, now_ms=FAR)
+    trim(pipeline.log, found, settings, ROOM, now_ms=FAR)
     assert 100 == pipeline.run()
 
 
+def test_nothing_leaves_a_log_that_is_not_the_one_that_was_drained(
+    pipeline: Pipeline, settings: Settings, database: Connection
+) -> None:
+    """After a failover to a server whose clock lags, ids older than the checkpoint are new events."""
+    pipeline.deliver(*some(800))
+    pipeline.run()
+    for lag in (found := lags(pipeline.log, database)):
+        pipeline.redis.xdel(pipeline.log.keys.log(lag.partition), lag.position)
+    assert 0 == trim(pipeline.log, found, settings, ROOM, now_ms=FAR)
+
+
 def test_what_is_drained_stays_for_the_margin_unless_the_log_is_half_full(
-    pipeline: Pipeline, settings: Settings
+    pipeline: Pipeline, settings: Settings, database: Connection
 ) -> None:
     pipeline.deliver(*some(400, size=1000))
     pipeline.run()
-    positions = {row["partition"]: row["position"] for row in pipeline.rows("checkpoints")}
+    found = lags(pipeline.log, database)
     seconds, _ = pipeline.redis.time()
-    assert 0 == trim(pipeline.log, positions, settings, ROOM, now_ms=seconds * 1000)
+    assert 0 == trim(pipeline.log, found, settings, ROOM, now_ms=seconds * 1000)
     held = sum(state.bytes for state in pipeline.log.state())
     crowded = Bounds(log_max_bytes=int(held * 1.2), dedupe_max_bytes=ROOM.dedupe_max_bytes)
-    assert trim(pipeline.log, positions, settings, crowded, now_ms=seconds * 1000) > 300
+    assert trim(pipeline.log, found, settings, crowded, now_ms=seconds * 1000) > 300
 
 
 def test_a_log_filled_to_its_bound_refuses_and_takes_events_again_once_drained(
-    pipeline: Pipeline, settings: Settings
+    pipeline: Pipeline, settings: Settings, database: Connection
 ) -> None:
     tight = Bounds(log_max_bytes=400_000, dedupe_max_bytes=1 << 20)
     outcomes = {}
@@ -120,9 +135,9 @@ def test_a_log_filled_to_its_bound_refuses_and_takes_events_again_once_drained(
     assert 0 < len(refused) < 500
     assert all(state.bytes <= tight.log_max_bytes // 4 for state in pipeline.log.state())
     pipeline.run()
-    positions = {row["partition"]: row["position"] for row in pipeline.rows("checkpoints")}
+    found = lags(pipeline.log, database)
     seconds, _ = pipeline.redis.time()
-    trim(pipeline.log, positions, settings, tight, now_ms=seconds * 1000)
+    trim(pipeline.log, found, settings, tight, now_ms=seconds * 1000)
     assert max(state.bytes for state in pipeline.log.state()) < tight.log_max_bytes // 8
     assert 500 - len(refused) == len(pipeline.rows("events"))
 

@@ -68,6 +68,11 @@ def claim(connection: "Connection", partitions: Collection[int], at_most: int) -
     return [Checkpoint(*row) for row in connection.execute(_CLAIM, [list(partitions), at_most]).fetchall()]
 
 
+def lock_all(connection: "Connection") -> None:
+    """Wait for every drain's round to end, and keep them all off until the transaction ends."""
+    connection.execute("SELECT FROM checkpoints ORDER BY partition FOR UPDATE")
+
+
 def following(checkpoint: Checkpoint, entries: list[Entry]) -> list[Entry] | None:
     """The entries after the checkpoint, given those from it on; None if the log must be read from its start.
 

@@ -10,7 +10,7 @@ from ingest.event import Identity
 from ingest.settings import Settings
 from projections.heads import load, whole, write
 from projections.registry import registered
-from workers import configured_plans, reactions
+from workers import checkpoints, configured_plans, reactions
 from workers.folding import Folder, forget
 from workers.quarantine import PROJECTION as QUARANTINE
 
@@ -19,7 +19,6 @@ SELECT account, livemode, object, object_id, projection, event_id, reason, detec
 FROM dead_letters WHERE %(object_id)s::text IS NULL OR object_id = %(object_id)s
 ORDER BY detected_at, object_id, projection
 """
-_LOCK = "SELECT partition FROM checkpoints ORDER BY partition FOR UPDATE"
 _RELEASE = "UPDATE events SET quarantined = false WHERE event_id = %s"
 
 
@@ -57,7 +56,7 @@ def retry(settings: Settings, object_id: str | None = None) -> Iterator[tuple[De
         folder = Folder(connection, registered(), plans, reactions.configured(settings))
         for letter in listed(connection, object_id):
             with connection.transaction():
-                connection.execute(_LOCK)
+                checkpoints.lock_all(connection)
                 if letter.projection == QUARANTINE:
                     connection.execute(_RELEASE, [letter.event_id])
                     forget(connection, [letter.identity], QUARANTINE)

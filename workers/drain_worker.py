@@ -1,14 +1,11 @@
 """The drain worker: an RQ worker that runs drain jobs in its own process, and ends after its round."""
 
-import structlog
 from rq.serializers import JSONSerializer
 from rq.worker import SimpleWorker
 
 from ingest.queues import connect, drain_queue
 from ingest.settings import Settings
 from workers import drain_job
-
-log = structlog.get_logger()
 
 
 class DrainWorker(SimpleWorker):

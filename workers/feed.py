@@ -20,7 +20,7 @@ PATIENCE_SECONDS = 60.0
 
 
 class NotDelivered(Refusal):
-    """The endpoint refuses what was sent, or does not answer: see `hooklog status` and the log of web."""
+    """The endpoint refuses what was sent, or does not answer: see ./run status and the log of web."""
 
 
 class Feed:

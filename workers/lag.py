@@ -11,10 +11,11 @@ from ingest.event_log import START, EventLog, PartitionState, order_of
 
 @dataclass(frozen=True)
 class Lag:
-    """One partition: its checkpoint's position, the log's last entry and what the log holds."""
+    """One partition: its checkpoint's position and event, and what its log holds."""
 
     partition: int
     position: str
+    event_id: str | None
     state: PartitionState
 
     @property
@@ -26,10 +27,11 @@ class Lag:
 def lags(log: EventLog, connection: "Connection[Any]") -> list[Lag]:
     """Every partition's lag, in order. Postgres is asked first, so that a lag is never understated."""
     with connection.cursor(row_factory=tuple_row) as cursor:
-        rows = cursor.execute("SELECT partition, position FROM checkpoints").fetchall()
-    positions: dict[int, str] = dict(rows)
+        rows = cursor.execute("SELECT partition, position, event_id FROM checkpoints").fetchall()
+    found = {partition: (position, event_id) for partition, position, event_id in rows}
     return [
-        Lag(partition, positions.get(partition, START), state) for partition, state in enumerate(log.state())
+        Lag(partition, *found.get(partition, (START, None)), state)
+        for partition, state in enumerate(log.state())
     ]
 
 

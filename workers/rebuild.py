@@ -19,7 +19,7 @@ from projections.apply import Table
 from projections.heads import KEY, Arrived, load, stored, whole, write
 from projections.projection import Projection
 from projections.registry import registered
-from workers import collector, configured_plans
+from workers import checkpoints, collector, configured_plans
 from workers.folding import Folder, Letter
 
 CHUNK = 500
@@ -33,7 +33,6 @@ SELECT place, account, source, coalesce(payload_clean, payload) FROM events
 WHERE object_id = ANY(%s) AND NOT quarantined
 """
 _TOUCHED = f"SELECT {KEY} FROM heads WHERE NOT pg_visible_in_snapshot(touched, %s::text::pg_snapshot)"  # noqa: S608
-_LOCK = "SELECT partition FROM checkpoints ORDER BY partition FOR UPDATE"
 _HEADS = ("place", "incarnation", "phase", "terminal", "second", "deleted")
 _LETTERS = ("event_id", "reason")
 _NOWHERE_ELSE = SQL("").format()
@@ -74,7 +73,7 @@ class Rebuild:
                 built += len(objects)
                 yield Progress(built, max(total, built))
             with connection.transaction():
-                connection.execute(_LOCK)
+                checkpoints.lock_all(connection)
                 touched = [Identity(*row) for row in connection.execute(_TOUCHED, [snapshot]).fetchall()]
                 for start in range(0, len(touched), CHUNK):
                     builder.build(load(connection, touched[start : start + CHUNK]), again=True)

@@ -16,7 +16,7 @@ POLL_SECONDS = 0.05
 
 
 class NotSettled(Refusal):
-    """Events still wait: is a drain running? See `hooklog status`."""
+    """Events still wait: is a drain running? See `./run status`."""
 
 
 def settling(settings: Settings, timeout: float) -> Iterator[int]:
@@ -41,7 +41,7 @@ def settling(settings: Settings, timeout: float) -> Iterator[int]:
                     if monotonic() > deadline:
                         raise NotSettled(
                             f"{len(ends) - done} of {len(ends)} partitions still have events to drain: "
-                            "see `hooklog status`"
+                            "see ./run status"
                         )
                     sleep(POLL_SECONDS)  # Postgres commits elsewhere: there is nothing to wait on
                 yield done

@@ -70,8 +70,7 @@ class Sweep:
     def _trim(self, found: list[Lag]) -> None:
         seconds, microseconds = self._redis.time()
         limits = bounds(ServerFacts.ask_now(self._redis), self._settings)
-        positions = {lag.partition: lag.position for lag in found}
-        trim(self._log, positions, self._settings, limits, seconds * 1000 + microseconds // 1000)
+        trim(self._log, found, self._settings, limits, seconds * 1000 + microseconds // 1000)
 
     def _connected(self) -> "psycopg.Connection[Any]":
         if self._database is None or self._database.closed:

@@ -1,12 +1,13 @@
 """Trimming: what is drained and old enough leaves the log."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 from ingest.event_log import Bounds, EventLog, order_of
 from ingest.settings import Settings
+from workers.lag import Lag
 
 
-def trim(log: EventLog, positions: Mapping[int, str], settings: Settings, bounds: Bounds, now_ms: int) -> int:
+def trim(log: EventLog, found: Sequence[Lag], settings: Settings, bounds: Bounds, now_ms: int) -> int:
     """Remove entries before each partition's committed position; returns how many.
 
     Never the position's own entry: it tells the next round that the log is the one it knew. Drained entries
@@ -16,10 +17,8 @@ def trim(log: EventLog, positions: Mapping[int, str], settings: Settings, bounds
     margin = f"{now_ms - int(settings.trim_margin * 1000)}-0"
     crowded = bounds.log_max_bytes // settings.log_partitions // 2
     removed = 0
-    for partition, state in enumerate(log.state()):
-        position = positions.get(partition)
-        if position is None:
-            continue
-        keep = position if state.bytes > crowded else min(position, margin, key=order_of)
-        removed += log.trim(partition, keep)
+    for lag in found:
+        if lag.event_id is not None:
+            keep = lag.position if lag.state.bytes > crowded else min(lag.position, margin, key=order_of)
+            removed += log.trim(lag.partition, keep, lag.position, lag.event_id)
     return removed
