@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from web_process import Answer, WebProcess
+from rq import Queue
+from web_process import Answer, WebProcess, until
 
 from ingest.jobs import Jobs
 from ingest.settings import Settings
@@ -15,6 +16,7 @@ API = {
     "STRIPE_PRICE_PRO_MONTHLY": "price_pro_monthly",
     "STRIPE_PRICE_PRO_YEARLY": "price_pro_yearly",
 }
+INTENT = {"id": "pi_1", "object": "payment_intent", "status": "requires_payment_method"}
 PAYMENT = {"total": "12.50", "currency": "eur", "order_id": "1001"}
 
 
@@ -39,3 +41,20 @@ class ApiClient:
 def jobs_of(web: WebProcess, redis: Any) -> Jobs:
     """The record that `web` writes."""
     return Jobs(redis, Settings.from_environment(web.environment))
+
+
+def perform(
+    jobs: Jobs,
+    queue: Queue,
+    result: dict[str, Any] = INTENT,
+    client_secret: str | None = None,
+    problem: dict[str, Any] | None = None,
+) -> None:
+    """Do what a worker would: the next job of a queue succeeds, or fails."""
+    [job_id] = until(lambda: queue.job_ids or None)
+    queue.empty()
+    jobs.begin(job_id)
+    if problem is not None:
+        jobs.fail(job_id, problem)
+    else:
+        jobs.succeed(job_id, result, client_secret)

@@ -5,14 +5,13 @@ from datetime import UTC, datetime, timedelta
 from threading import Thread
 
 import pytest
-from api_client import API, PAYMENT, ApiClient, jobs_of
+from api_client import API, INTENT, PAYMENT, ApiClient, jobs_of, perform
 from redis import Redis
 from web_process import serving, until
 
 from ingest.queues import checkout_queue, jobs_queue
 from ingest.settings import Settings
 
-INTENT = {"id": "pi_1", "object": "payment_intent", "status": "requires_payment_method"}
 UNKNOWN = "job_" + "x" * 24
 
 
@@ -42,17 +41,6 @@ def jobs(web, redis):
 def queues(web, redis):
     settings = Settings.from_environment(web.environment)
     return {"checkout": checkout_queue(redis, settings), "jobs": jobs_queue(redis, settings)}
-
-
-def perform(jobs, queue, result=INTENT, client_secret=None, problem=None):
-    """A worker that does the next job of a queue."""
-    [job_id] = until(lambda: queue.job_ids or None)
-    queue.empty()
-    jobs.begin(job_id)
-    if problem is not None:
-        jobs.fail(job_id, problem)
-    else:
-        jobs.succeed(job_id, result, client_secret)
 
 
 @pytest.fixture
