@@ -53,8 +53,9 @@ class Performer:
         if job is None:
             return
         paused = self._pause.now() is not None
+        attempt = Attempt(job, self._settings, self._redis)
         try:
-            made = self._try(job)
+            made = self._try(attempt)
         except Pause as refusal:
             self._wait_for_a_key(job, refusal)
             return
@@ -65,20 +66,18 @@ class Performer:
             log.info("the job failed", job=job.id, kind=job.kind, reason=_named(refusal))
         else:
             self._jobs.succeed(job.id, made.result, made.client_secret)
+        if attempt.observed:  # after the answer, for which a checkout waits; the webhook will tell the same
+            self._observed.append(attempt.observed)
         if paused:
             self._pause.lift()
             log.info("Stripe takes the key; the creators go on")
 
-    def _try(self, job: Job) -> Made:
-        attempt = Attempt(job, self._settings, self._redis)
+    @staticmethod
+    def _try(attempt: Attempt) -> Made:
         try:
-            return KINDS[job.kind](attempt)
+            return KINDS[attempt.job.kind](attempt)
         except stripe.StripeError as error:
             raise verb(error) from error
-        finally:
-            # What was seen is so, also where the job goes on: it is shown before its webhook comes.
-            if attempt.observed:
-                self._observed.append(attempt.observed)
 
     def _put_off(self, job: Job, later: Retry) -> None:
         since = self._keys.failing_since(job.id)
@@ -95,7 +94,7 @@ class Performer:
     def _wait_for_a_key(self, job: Job, refusal: Pause) -> None:
         self._pause.begin(str(refusal))
         self._keys.let_rest(job.id)
-        self._jobs.retry_at(job.id, datetime.now(UTC), refusal.problem)
+        self._jobs.retry_at(job.id, datetime.now(UTC) + timedelta(seconds=1), refusal.problem)
         log.error("Stripe does not take STRIPE_SECRET_KEY: the creators pause", reason=str(refusal))
 
 

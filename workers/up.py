@@ -68,20 +68,34 @@ class Up:
         for warning in check_redis(complete):
             self._say(warning)
         prepare_database(complete, anew=True)
-        self._web = [self._part("web", "web", environment)]
+        self._web = [self._part("web", "web", environment=environment)]
         self._workers = [
-            *(self._part(f"drain {n + 1}", "drain", environment) for n in range(settings.drain_workers)),
-            self._part("scheduler", "scheduler", environment),
-            self._part("sweep", "sweep", environment),
+            *(
+                self._part(f"drain {n + 1}", "drain", environment=environment)
+                for n in range(settings.drain_workers)
+            ),
+            self._part("scheduler", "scheduler", environment=environment),
+            self._part("sweep", "sweep", environment=environment),
+            *self._creators(environment),
         ]
         stack = Stack(os.getpid(), f"http://{reachable(settings.host)}:{port}", ours(environment))
         self._wait_for_web(port)
         announce(self.home, stack)
         return stack
 
-    def _part(self, name: str, command: str, environment: Environment) -> Part:
-        program = [sys.executable, "-m", "workers.command", command]
+    def _part(self, name: str, *command: str, environment: Environment) -> Part:
+        program = [sys.executable, "-m", "workers.command", *command]
         return Part(name, lambda: self._guardian.start(program, environment=environment))
+
+    def _creators(self, environment: Environment) -> list[Part]:
+        """The creators, of which the first is there for checkouts alone; none without Stripe's key."""
+        if not self.settings.stripe_secret_key:
+            return []
+        count = self.settings.creator_workers
+        kinds = [["creator", "--checkouts"] if n == 0 and count > 1 else ["creator"] for n in range(count)]
+        return [
+            self._part(f"creator {n + 1}", *kind, environment=environment) for n, kind in enumerate(kinds)
+        ]
 
     def _tend(self) -> None:
         if self._guardian.watch():

@@ -52,9 +52,20 @@ def sweep() -> None:
     sweep.main(settings)
 
 
+@click.command()
+@click.option("--checkouts", is_flag=True, help="Only the jobs that somebody waits for.")
+def creator(checkouts: bool) -> None:
+    """Make what clients ask for at Stripe, until SIGTERM. Needs REDIS_URL and STRIPE_SECRET_KEY."""
+    from workers import creator
+
+    settings = _settings("REDIS_URL", "STRIPE_SECRET_KEY")
+    configure()
+    creator.main(settings, only_checkouts=checkouts)
+
+
 def _settings(*needed: str) -> Settings:
     settings = Settings.from_environment()
     missing = [name for name in needed if not getattr(settings, name.lower())]
     if missing:
-        raise Unset(f"{' and '.join(missing)} must be set, or start everything by `hooklog up`")
+        raise Unset(f"{' and '.join(missing)} must be set, or start everything by ./run up")
     return settings

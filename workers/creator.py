@@ -1,0 +1,114 @@
+"""The creator: an RQ worker that forks a process for each job, checkouts first."""
+
+import logging
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+from redis import Redis
+from redis.exceptions import ConnectionError, RedisError, TimeoutError  # noqa: A004 - Redis' own
+from rq import Queue, Worker
+from rq.exceptions import DequeueTimeout
+from rq.serializers import JSONSerializer
+
+from ingest import pause
+from ingest.queues import checkout_queue, connect, jobs_queue
+from ingest.settings import Settings
+from workers import perform, plan_prices, stripe_client
+from workers.job_sweep import JobSweep
+
+LOOK_SECONDS = 1
+"""Between looks at what is due, and whether the creators pause."""
+
+POLL_SECONDS = 0.2
+"""How long a job that nobody waits for may lie before an idle creator sees it."""
+
+log = structlog.get_logger()
+
+
+class OrderedQueue(Queue):
+    """Takes from the first queue that has a job, and loses none to a crash: each is moved, never popped."""
+
+    @classmethod
+    def dequeue_any(  # type: ignore[override]  # the others are passed on as they come
+        cls, queues: Iterable[Queue], timeout: float | None, connection: "Redis", **others: Any
+    ) -> Any:
+        """The next job with its queue. Waits on the first queue, and looks into the others in between."""
+        queues = list(queues)
+        deadline = time.monotonic() + (timeout or 0)
+        while True:
+            for queue in queues:
+                if found := super().dequeue_any([queue], None, connection, **others):
+                    return found
+            if timeout is None:
+                return None
+            try:
+                return super().dequeue_any([queues[0]], POLL_SECONDS, connection, **others)  # type: ignore[arg-type]
+            except DequeueTimeout:
+                if time.monotonic() >= deadline:
+                    raise
+
+
+class Creator(Worker):
+    """Between jobs it sweeps what is due, and while Stripe does not take the key it takes none."""
+
+    queue_class = OrderedQueue
+    max_connection_wait_time = 2.0  # a returning Redis finds its workers at once
+    sweep: JobSweep
+    pause: pause.Pause
+
+    def dequeue_job_and_maintain_ttl(self, timeout: int | None, max_idle_time: int | None = None) -> Any:
+        """The next job; None only where `timeout` is (a burst), and nothing is left to do."""
+        while True:
+            if self._may_take_one():
+                idle = None if timeout is None else LOOK_SECONDS
+                found = super().dequeue_job_and_maintain_ttl(idle, idle)
+                if found is not None or timeout is None:
+                    return found
+            elif timeout is None:
+                return None
+            else:
+                self.heartbeat()
+                time.sleep(LOOK_SECONDS)
+
+    def _may_take_one(self) -> bool:
+        try:
+            self.sweep.run()
+            return self.pause.now() is None or self.pause.may_try()
+        except (ConnectionError, TimeoutError) as error:
+            log.warning("Redis is away; the creator waits", reason=type(error).__name__)
+            return True  # and waits there, as RQ does
+
+
+def creator(settings: Settings, *, only_checkouts: bool = False) -> Creator:
+    """A worker for all jobs, or for those alone that somebody waits for."""
+    assert settings.redis_url
+    redis, rq_redis = Redis.from_url(settings.redis_url), connect(settings)
+    queues = [
+        checkout_queue(rq_redis, settings),
+        *([] if only_checkouts else [jobs_queue(rq_redis, settings)]),
+    ]
+    worker = Creator(
+        [OrderedQueue(each.name, connection=rq_redis, serializer=JSONSerializer) for each in queues],
+        connection=rq_redis,
+        serializer=JSONSerializer,
+        log_job_description=False,
+    )
+    worker.sweep = JobSweep(redis, rq_redis, settings)
+    worker.pause = pause.Pause(redis, settings)
+    perform.begin(settings)
+    stripe_client.load(settings, redis)
+    return worker
+
+
+def main(settings: Settings, *, only_checkouts: bool = False) -> None:
+    """Work until SIGTERM or SIGINT; then finish the job at hand."""
+    # The library logs every URL at INFO, and a search's holds a user's id.
+    logging.getLogger("stripe").setLevel(logging.WARNING)
+    if missing := plan_prices.unconfigured(settings):
+        log.warning("some plans cannot be sold: they have no price", variables=missing)
+    try:
+        creator(settings, only_checkouts=only_checkouts).work(logging_level="WARNING")
+    except RedisError as error:
+        log.warning("Redis is away; the creator ends", reason=type(error).__name__)
