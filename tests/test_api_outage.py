@@ -1,0 +1,58 @@
+"""When Redis is away, nothing is promised; when only RQ's is, or a wait is cut off, nothing is lost."""
+
+import pytest
+from api_client import API, ApiClient, jobs_of
+from redis import Redis
+from web_process import serving, until
+
+from ingest.job import JobKeys
+from workers.servers.guardian import Guardian
+from workers.servers.home import Home
+from workers.servers.ports import available
+from workers.servers.valkey import Valkey
+
+
+@pytest.fixture
+def valkey(tmp_path):
+    """A Valkey of the test's own, not started yet."""
+    with Guardian() as guardian:
+        valkey = Valkey(Home(tmp_path / "home"), guardian, available(0, variable="REDIS_PORT"))
+        yield valkey
+        valkey.kill()
+
+
+def accepted(client):
+    answer = client.post("/payment-intents")
+    return answer if answer.status == 202 else None
+
+
+def test_without_redis_requests_are_sent_away_and_it_recovers_when_redis_comes(valkey):
+    with serving(valkey.url, **API, WEBHOOK_TIMEOUT_SECONDS="0.5") as web:
+        shop = ApiClient(web)
+        for answer in (shop.post("/payment-intents"), shop.get("/jobs/job_1")):
+            assert answer.status == answer.json["status"] == 503
+            assert int(answer.headers["Retry-After"]) > 0
+            assert str(valkey.port) not in answer.body.decode()
+        valkey.start()
+        until(lambda: accepted(shop))
+
+
+def test_a_job_that_rq_could_not_take_is_due_for_the_sweep(servers, valkey):
+    with serving(servers.redis_url, **API, RQ_REDIS_URL=valkey.url, WEBHOOK_TIMEOUT_SECONDS="0.5") as web:
+        answer = accepted(ApiClient(web))
+        assert answer
+        with Redis.from_url(servers.redis_url) as redis:
+            jobs = jobs_of(web, redis)
+            job = jobs.read(answer.json["id"])
+            jobs.look_again(job, 0)
+            assert jobs.due() == [job]
+
+
+def test_a_wait_that_redis_cuts_off_is_answered_with_where_the_job_is(servers):
+    with serving(servers.redis_url, **API) as web, Redis.from_url(servers.redis_url) as redis:
+        shop = ApiClient(web)
+        job_id = shop.post("/payment-intents", idempotency_key="cut").json["id"]
+        done = JobKeys(web.environment["LOG_PREFIX"]).done(job_id)
+        redis.set(done, "not a list")  # the command that waits fails, and the job is as durable as it was
+        answer = shop.post("/payment-intents", idempotency_key="cut", prefer="wait=10")
+        assert (answer.status, answer.json["id"]) == (202, job_id)
