@@ -11,6 +11,7 @@ import structlog
 import uvicorn
 
 from ingest import logging
+from ingest.api import AccessRoute
 from ingest.app import create_app
 from ingest.refusal import Refusal
 from ingest.settings import Settings
@@ -24,14 +25,17 @@ class CannotListen(Refusal):
     """The address cannot be had: the message names the variables that change it."""
 
 
-def main(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, finish the requests that have begun, and exit. Raises CannotListen."""
+def main(settings: Settings, access: AccessRoute | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, finish the requests that have begun, and exit. Raises CannotListen.
+
+    `access` answers GET /users/{user_id}/access.
+    """
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, _exit)  # uvicorn raises again, when it is done, what stopped it
     logging.configure()
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(settings),
+            create_app(settings, access),
             loop="uvloop",
             http="httptools",
             ws="none",
