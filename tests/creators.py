@@ -51,6 +51,22 @@ class Creators:
         assert "succeeded" == job.state, job.problem
         return job
 
+    def performer_of_its_own(self) -> Performer:
+        """As another worker has one."""
+        assert self.settings.redis_url
+        return Performer(self.settings, Redis.from_url(self.settings.redis_url))
+
+    def with_key(self, key: str) -> Performer:
+        """Another worker, started with another secret key."""
+        settings = self.settings.model_copy(update={"stripe_secret_key": SecretStr(key)})
+        return Performer(settings, self.redis)
+
+    def let_a_day_pass(self, job_id: str) -> None:
+        """Stripe forgets its keys, and the job's first call was a day ago."""
+        self.double.forget_keys()
+        key = f"{{{self.settings.log_prefix}:stripe}}:key:{job_id}"
+        self.redis.hincrbyfloat(key, "since", -86_400)
+
     def job(self, job_id: str) -> Job:
         job = self.jobs.read(job_id)
         assert job is not None

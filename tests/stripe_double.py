@@ -84,12 +84,12 @@ class StripeDouble:
         self.requests: list[Request] = []
         self.events: list[Shape] = []
         self.faults: list[Fault] = []
-        self.arrived = threading.Condition()
         self.search_lag = 60
         self.latency = 0.0
         self._sent = 0
         self._stored: dict[str, Stored] = {}
         self._lock = threading.RLock()
+        self.arrived = threading.Condition(self._lock)
         handler = type("Handler", (_Handler,), {"double": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
@@ -129,6 +129,12 @@ class StripeDouble:
         with self.arrived:
             assert self.arrived.wait_for(lambda: self.calls(pattern), seconds), f"no {pattern} came in"
         return self.calls(pattern)[0]
+
+    def wait_until_answered(self, key: str, seconds: float = 10.0) -> None:
+        """Return when no request under this idempotency key is under way."""
+        with self.arrived:
+            done = self.arrived.wait_for(lambda: key in self._stored and self._stored[key].answer, seconds)
+            assert done, f"{key} is still under way"
 
     def webhooks(self, secret: str) -> Iterator[tuple[bytes, str]]:
         """The events since the last time, each as its body and its signature."""
@@ -190,8 +196,9 @@ class StripeDouble:
                 told = failure(fault.status, fault.code, "told to fail", **fault.error)
                 told.headers = fault.headers
         if key is not None:
-            with self._lock:
+            with self.arrived:
                 self._keep(key, told if fault is None or fault.status else acted)
+                self.arrived.notify_all()
         return None if fault is not None and not fault.status and not fault.hold else told or acted
 
     def _keep(self, key: str, answer: Answer | None) -> None:
