@@ -1070,6 +1070,143 @@ COMMENT ON COLUMN payments.amount_lost IS 'What disputes lost, in minor units; n
 COMMENT ON COLUMN payments.metadata IS 'The PaymentIntent''s own keys and values.';
 COMMENT ON COLUMN payments.stale IS 'Whether its newest event, or its charge''s, could not be digested: see dead_letters.';
 
+-- ------------------------------------------------------------ recurring revenue
+
+CREATE TABLE IF NOT EXISTS subscription_versions (
+    account                   text        NOT NULL,
+    livemode                  boolean     NOT NULL,
+    subscription_id           text        NOT NULL,
+    number                    integer     NOT NULL,
+    event_id                  text        NOT NULL,
+    event_type                text        NOT NULL,
+    valid_from                timestamptz NOT NULL,
+    valid_to                  timestamptz CHECK (valid_to >= valid_from),
+    opening                   boolean     NOT NULL,
+    customer_id               text        NOT NULL,
+    status                    text        NOT NULL,
+    collection_pause          text,
+    cancellation_scheduled    boolean     NOT NULL,
+    cancel_at                 timestamptz,
+    trial_end                 timestamptz,
+    ended_at                  timestamptz,
+    plan_type                 text,
+    price_id                  text,
+    interval                  text,
+    interval_count            integer,
+    quantity                  bigint,
+    currency                  text        NOT NULL,
+    counts                    boolean     NOT NULL,
+    -- So bounded, no sum over a customer's subscriptions can outgrow the ledger.
+    monthly_amount            bigint      NOT NULL CHECK (abs(monthly_amount) < 1000000000000000),
+    monthly_amount_incomplete boolean     NOT NULL,
+    mrr                       jsonb       NOT NULL,
+    created_at                timestamptz NOT NULL,
+    source                    text        NOT NULL,
+    updated_at                timestamptz NOT NULL,
+    stale                     boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, subscription_id, number)
+);
+CREATE INDEX IF NOT EXISTS subscription_versions_by_customer ON subscription_versions (customer_id);
+COMMENT ON TABLE subscription_versions IS 'Every state that each subscription went through, in causal order. What was so at an instant: WHERE valid_from <= instant AND (valid_to IS NULL OR instant < valid_to).';
+COMMENT ON COLUMN subscription_versions.subscription_id IS 'The subscription.';
+COMMENT ON COLUMN subscription_versions.number IS 'Its place among the subscription''s versions, from 0.';
+COMMENT ON COLUMN subscription_versions.event_id IS 'The event that brought it; for an opening the first one that is known.';
+COMMENT ON COLUMN subscription_versions.event_type IS 'Stripe''s type of that event.';
+COMMENT ON COLUMN subscription_versions.valid_from IS 'From when on it was so: the latest time of an event so far, as a version never ends before it begins.';
+COMMENT ON COLUMN subscription_versions.valid_to IS 'Until when, itself left out: the next version''s valid_from; null for the last. Where the two are equal it was never current.';
+COMMENT ON COLUMN subscription_versions.opening IS 'Whether it is the state that was found, as the subscription''s creation was not seen: before the first known event where that tells, else with it.';
+COMMENT ON COLUMN subscription_versions.customer_id IS 'Whose it was by then; the subscription itself where Stripe names nobody.';
+COMMENT ON COLUMN subscription_versions.status IS 'Stripe''s status.';
+COMMENT ON COLUMN subscription_versions.collection_pause IS 'What became of its invoices while collection was paused: void, mark_uncollectible or keep_as_draft; null where it was not.';
+COMMENT ON COLUMN subscription_versions.cancellation_scheduled IS 'Whether its end was set.';
+COMMENT ON COLUMN subscription_versions.cancel_at IS 'When it was to end.';
+COMMENT ON COLUMN subscription_versions.trial_end IS 'When its trial ended or was to end.';
+COMMENT ON COLUMN subscription_versions.ended_at IS 'When it ended.';
+COMMENT ON COLUMN subscription_versions.plan_type IS 'The plan that it was on.';
+COMMENT ON COLUMN subscription_versions.price_id IS 'The price of that plan.';
+COMMENT ON COLUMN subscription_versions.interval IS 'How it was billed: day, week, month or year.';
+COMMENT ON COLUMN subscription_versions.interval_count IS 'How many intervals a billing period had.';
+COMMENT ON COLUMN subscription_versions.quantity IS 'How many units of that price; null where usage decided.';
+COMMENT ON COLUMN subscription_versions.currency IS 'Three letters, in lower case.';
+COMMENT ON COLUMN subscription_versions.counts IS 'Whether it was recurring revenue at valid_from: active or past_due, collected, and not free.';
+COMMENT ON COLUMN subscription_versions.monthly_amount IS 'What its terms came to a month at valid_from, whether or not it counted, in minor units: licensed items less lasting discounts, its customer''s left out.';
+COMMENT ON COLUMN subscription_versions.monthly_amount_incomplete IS 'Whether that leaves something out that was known only by its id, as a coupon.';
+COMMENT ON COLUMN subscription_versions.mrr IS 'The spans of time in which it counted as MRR: since, until (left out; null for ever), amount (exact minor units a month, as 2000 or 2500/3), incomplete, opening, cause (what began it), ended_by.';
+
+CREATE TABLE IF NOT EXISTS mrr_movements (
+    account          text        NOT NULL,
+    livemode         boolean     NOT NULL,
+    customer_id      text        NOT NULL,
+    currency         text        NOT NULL,
+    at               timestamptz NOT NULL,
+    kind             text        NOT NULL
+        CHECK (kind IN ('opening', 'new', 'reactivation', 'expansion', 'contraction', 'churn')),
+    amount           bigint      NOT NULL,
+    mrr_before       bigint      NOT NULL,
+    mrr_after        bigint      NOT NULL,
+    incomplete       boolean     NOT NULL,
+    incomplete_after boolean     NOT NULL,
+    cause            text        NOT NULL,
+    subscription_ids text[]      NOT NULL,
+    plan_type        text,
+    price_id         text,
+    source           text        NOT NULL,
+    stale            boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, customer_id, currency, at, kind)
+);
+CREATE INDEX IF NOT EXISTS mrr_movements_by_time ON mrr_movements (at);
+COMMENT ON TABLE mrr_movements IS 'The ledger of monthly recurring revenue: its signed movements by customer and currency, one an instant beside an opening. MRR at an instant is the sum of amount WHERE at <= instant; a coupon''s known end stands here before it comes.';
+COMMENT ON COLUMN mrr_movements.customer_id IS 'Whose MRR it is; the subscription itself where Stripe names nobody.';
+COMMENT ON COLUMN mrr_movements.currency IS 'Three letters, in lower case. Amounts of different currencies never share a sum.';
+COMMENT ON COLUMN mrr_movements.at IS 'When, on Stripe''s clock; in the future for what is due by itself. A cancellation is at ended_at, not when it was requested.';
+COMMENT ON COLUMN mrr_movements.kind IS 'opening (what was found, its past unknown), new, reactivation (after any gap), expansion, contraction or churn, of the customer as a whole.';
+COMMENT ON COLUMN mrr_movements.amount IS 'Minor units a month, signed: contraction and churn are negative. 0 only where MRR begins or ends to be incomplete.';
+COMMENT ON COLUMN mrr_movements.mrr_before IS 'The customer''s MRR before, in minor units a month.';
+COMMENT ON COLUMN mrr_movements.mrr_after IS 'The customer''s MRR afterwards, in minor units a month.';
+COMMENT ON COLUMN mrr_movements.incomplete IS 'Whether amount leaves something out that was known only by its id, as a coupon.';
+COMMENT ON COLUMN mrr_movements.incomplete_after IS 'Whether mrr_after does.';
+COMMENT ON COLUMN mrr_movements.cause IS 'The event that caused it (of several the one that changed most), or discount_end:<id> where a repeating coupon ended by itself.';
+COMMENT ON COLUMN mrr_movements.subscription_ids IS 'The subscriptions that changed.';
+COMMENT ON COLUMN mrr_movements.plan_type IS 'The plan that the cause''s subscription is on; where it ended, was on.';
+COMMENT ON COLUMN mrr_movements.price_id IS 'The price of that plan.';
+COMMENT ON COLUMN mrr_movements.source IS 'Which endpoint received the newest event of the cause''s subscription: the last part of /webhooks/{source}.';
+COMMENT ON COLUMN mrr_movements.stale IS 'Whether a newer event of a subscription of it could not be digested: see dead_letters.';
+
+-- The spans are exact fractions, the ledger is rounded once a customer: they may be half a minor unit apart.
+CREATE OR REPLACE VIEW mrr_ledger_residual AS
+WITH booked AS (
+    SELECT account, livemode, customer_id, currency, at, sum(amount) AS amount,
+        (array_agg(mrr_after ORDER BY kind = 'opening'))[1] AS mrr_after
+    FROM mrr_movements GROUP BY account, livemode, customer_id, currency, at
+), spans AS (
+    SELECT account, livemode, customer_id, currency, span.since, span.until,
+        split_part(span.amount, '/', 1)::numeric
+            / coalesce(nullif(split_part(span.amount, '/', 2), ''), '1')::numeric AS amount
+    FROM subscription_versions
+    CROSS JOIN LATERAL jsonb_to_recordset(mrr) AS span (since timestamptz, until timestamptz, amount text)
+), counted AS (
+    SELECT account, livemode, customer_id, currency, at, sum(amount) AS amount
+    FROM (
+        SELECT account, livemode, customer_id, currency, since AS at, amount FROM spans
+        UNION ALL
+        SELECT account, livemode, customer_id, currency, until, -amount FROM spans WHERE until IS NOT NULL
+    ) AS changes
+    GROUP BY account, livemode, customer_id, currency, at
+), running AS (
+    SELECT account, livemode, customer_id, currency, at, booked.mrr_after,
+        sum(booked.amount) OVER so_far AS ledger, sum(counted.amount) OVER so_far AS exact
+    FROM booked FULL JOIN counted USING (account, livemode, customer_id, currency, at)
+    WINDOW so_far AS (PARTITION BY account, livemode, customer_id, currency ORDER BY at)
+)
+SELECT account, livemode, customer_id, currency, at, round(coalesce(exact, 0)) AS mrr,
+    coalesce(ledger, 0) AS ledger, mrr_after, coalesce(ledger, 0) - round(coalesce(exact, 0)) AS residual
+FROM running
+WHERE abs(coalesce(ledger, 0) - coalesce(exact, 0)) > 0.500001 OR mrr_after <> ledger;
+COMMENT ON VIEW mrr_ledger_residual IS 'Empty while the ledger is right: each instant at which a customer''s movements so far do not add up to what its subscriptions come to, or not to mrr_after. As they add up at every instant, start + movements = end holds for any period, customers and currency.';
+COMMENT ON COLUMN mrr_ledger_residual.mrr IS 'What the customer''s subscription versions come to at that instant, in minor units a month.';
+COMMENT ON COLUMN mrr_ledger_residual.ledger IS 'The sum of the customer''s movements until then.';
+COMMENT ON COLUMN mrr_ledger_residual.residual IS 'What the ledger has too much, in minor units a month.';
+
 -- ------------------------------------------------------------ access
 
 -- What each subscription grants its user. A status that is not named here grants nothing.
@@ -1240,7 +1377,8 @@ BEGIN
         'payments', 'customers', 'payment_intents', 'charges', 'refunds', 'charge_refunds', 'all_refunds', 'disputes',
         'products', 'prices', 'plans', 'price_list', 'invoices', 'invoice_lines', 'invoice_payments',
         'invoice_payment_links', 'subscriptions', 'subscription_items', 'churn', 'subscription_changes',
-        'subscription_events', 'subscription_access', 'user_access'
+        'subscription_events', 'subscription_versions', 'mrr_movements', 'mrr_ledger_residual',
+        'subscription_access', 'user_access'
     ] LOOP
         EXECUTE format('GRANT SELECT ON %I TO hooklog_analyst', readable);
     END LOOP;

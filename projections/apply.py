@@ -1,7 +1,7 @@
 """Applying rows: the set of rows that each object owns is replaced, so what is gone goes."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import orjson
 from psycopg import Connection
@@ -9,7 +9,6 @@ from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Composed, Identifier
 
 from ingest.event import Identity
-from projections.projection import Projection
 
 _COLUMNS = """
 SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
@@ -24,22 +23,37 @@ Owned = Mapping[Identity, Sequence[Mapping[str, Any]]]
 """For each object the complete set of rows that it owns: the fold's columns and the engine's."""
 
 
-class Table:
-    """A projection's table, and how its rows are replaced."""
+class Model(Protocol):
+    """What is stored: rows in `table`, each owned by what its column `owner` names, told apart by `key`."""
 
-    def __init__(self, projection: Projection, columns: frozenset[str], name: str | None = None) -> None:
-        self.projection = projection
+    @property
+    def table(self) -> str: ...
+    @property
+    def owner(self) -> str: ...
+    @property
+    def key(self) -> tuple[str, ...]: ...
+
+
+M = TypeVar("M", bound=Model)
+
+
+class Table(Generic[M]):
+    """A read model's table, and how its rows are replaced."""
+
+    def __init__(self, model: M, columns: frozenset[str], name: str | None = None) -> None:
+        self.model = model
         self.columns = columns
-        self.name = name or projection.table
-        self.key = ("account", "livemode", projection.owner, *projection.key)
+        self.name = name or model.table
+        self.key = ("account", "livemode", model.owner, *model.key)
         self._upsert = self._upsert_statement().as_bytes()
         self._delete = self._delete_statement().as_bytes()
 
     @classmethod
-    def of(cls, connection: "Connection", projection: Projection) -> "Table":
+    def of(cls, connection: "Connection", model: M, name: str | None = None) -> "Table[M]":
+        """The model's own table, or one named otherwise that has its columns."""
         with connection.cursor(row_factory=tuple_row) as cursor:
-            rows = cursor.execute(_COLUMNS, [projection.table]).fetchall()
-        return cls(projection, frozenset(name for (name,) in rows))
+            rows = cursor.execute(_COLUMNS, [model.table]).fetchall()
+        return cls(model, frozenset(column for (column,) in rows), name)
 
     @property
     def others(self) -> list[str]:
@@ -53,7 +67,7 @@ class Table:
             raise UnknownColumns(f"{self.name} has no column {', '.join(sorted(unknown))}")
         document = orjson.dumps(rows).decode()
         if known_before:
-            shrinkable = [identity for identity, its in owned.items() if self.projection.key or not its]
+            shrinkable = [identity for identity, its in owned.items() if self.model.key or not its]
             if shrinkable:
                 owners = [list(column) for column in zip(*shrinkable, strict=True)]
                 connection.execute(self._delete, [document, owners[0], owners[1], owners[3]])
@@ -84,7 +98,7 @@ class Table:
             " WHERE kept.account = owner.account AND kept.livemode = owner.livemode"
             " AND kept.{owner} = owner.id"
             " AND NOT EXISTS (SELECT FROM new WHERE {same})"
-        ).format(table=Identifier(self.name), owner=Identifier(self.projection.owner), same=same)
+        ).format(table=Identifier(self.name), owner=Identifier(self.model.owner), same=same)
 
 
 def _list(names: Sequence[str], table: str | None = None) -> Composed:

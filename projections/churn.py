@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from ingest.event import Event
 from projections.plan_types import main_item, subscription_plan_type
 from projections.projection import Plans, Projection, Row
-from projections.recurring import COUNTING_STATUSES, UNCOLLECTED, counts, monthly_amount
+from projections.recurring import COUNTING_STATUSES, UNCOLLECTED, counted_unseen, counts, monthly_amount
 from projections.subscription_fields import Subscription
 from projections.subscription_versions import Version, versions
 
@@ -66,7 +66,7 @@ def fold(events: Sequence[Event], plans: Plans) -> Iterator[Row]:
 def _last_stop(history: Sequence[Version]) -> tuple[Subscription, Version] | None:
     """The last state that counted and the version that ended it; None where it never counted, or counts."""
     opening = history[0]
-    counted = opening.state if opening.opening and _ended_unseen(opening.state) else None
+    counted = opening.state if opening.opening and counted_unseen(opening.state) else None
     stop = (counted, opening) if counted else None
     for version in history:
         if counts(version.state, version.valid_from):
@@ -74,13 +74,6 @@ def _last_stop(history: Sequence[Version]) -> tuple[Subscription, Version] | Non
         elif counted and stop is None:
             stop = counted, version
     return stop
-
-
-def _ended_unseen(state: Subscription) -> bool:
-    """Whether a subscription that is first heard of when it is over had counted: unless its trial was not."""
-    if state.status != "canceled" or state.ended_at is None or monthly_amount(state, state.ended_at).free:
-        return False
-    return state.trial_end is None or state.ended_at > state.trial_end
 
 
 def _requested_at(history: Sequence[Version]) -> datetime | None:

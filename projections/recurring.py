@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from fractions import Fraction
 from math import ceil, floor
+from typing import NamedTuple
 
 from projections.billing_fields import Coupon, Discount, Price, Tier
 from projections.subscription_fields import Item, Subscription
@@ -64,6 +65,13 @@ class MonthlyAmount:
         return self.exact == 0 and not self.incomplete and not self.metered
 
 
+class DiscountEnd(NamedTuple):
+    """The instant at which a discount is over, and its one stable name."""
+
+    at: datetime
+    name: str
+
+
 class Unknown(LookupError):
     """The amount rests on something that is known only by its id, or not at all: it is incomplete."""
 
@@ -96,12 +104,21 @@ def counts(subscription: Subscription, at: datetime, known: Known = NOTHING) -> 
     )
 
 
-def discount_ends(subscription: Subscription, after: datetime, known: Known = NOTHING) -> list[datetime]:
-    """The instants past `after` at which the amount changes by itself, though no event comes."""
+def counted_unseen(subscription: Subscription) -> bool:
+    """Whether one that is first heard of when it is over had counted: unless its trial came to nothing."""
+    ended_at, trial_end = subscription.ended_at, subscription.trial_end
+    if subscription.status != "canceled" or ended_at is None or monthly_amount(subscription, ended_at).free:
+        return False
+    return trial_end is None or ended_at > trial_end
+
+
+def discount_ends(subscription: Subscription, after: datetime, known: Known = NOTHING) -> list[DiscountEnd]:
+    """When past `after` the amount changes by itself, though no event comes; in order."""
     listed = [discount for item in subscription.items for discount in item.discounts]
     listed += _own_or_inherited(subscription, known)
-    ends = {_resolved(discount, known).ends_at for discount in listed}
-    return sorted(end for end in ends if end is not None and end > after)
+    resolved = [_resolved(discount, known) for discount in listed]
+    ends = {(each.ends_at, each.name) for each in resolved if each.ends_at and each.name}
+    return sorted(DiscountEnd(at, name) for at, name in ends if at > after)
 
 
 def _list_amounts(subscription: Subscription, known: Known) -> tuple[dict[str, Fraction], bool]:

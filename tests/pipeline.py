@@ -11,7 +11,7 @@ from ingest.event_log import Bounds, EventLog
 from ingest.partition import partition_of
 from ingest.settings import Settings
 from projections.projection import Projection
-from projections.registry import registered
+from projections.registry import registered, tables_of
 from workers.database import Connection
 from workers.drain import Drain
 
@@ -22,6 +22,7 @@ NOT_OF_THE_EVENTS = {"heads": {"place", "touched"}, "dead_letters": {"detected_a
 
 Delivery = Mapping[str, Any] | bytes | Event
 Rows = list[tuple[tuple[str, Any], ...]]
+Tables = dict[str, Rows]
 
 
 class Pipeline:
@@ -59,9 +60,9 @@ class Pipeline:
     def rows(self, table: str) -> list[dict[str, Any]]:
         return self.database.execute(f"SELECT * FROM {table}").fetchall()
 
-    def tables(self, names: Sequence[str] = ()) -> dict[str, Rows]:
+    def tables(self, names: Sequence[str] = ()) -> Tables:
         """All that the projections and the heads hold, in an order of its own: equal if and only if equal."""
-        names = names or ["heads", "dead_letters", *(p.table for p in registered())]
+        names = names or ["heads", "dead_letters", *tables()]
         return {name: self._contents(name) for name in names}
 
     def _contents(self, name: str) -> Rows:
@@ -74,7 +75,7 @@ class Pipeline:
 
     def forget(self) -> None:
         """Empty the database and the log, for the next example of a property."""
-        names = ["events", "heads", "dead_letters", "incidents", *(p.table for p in registered())]
+        names = ["events", "heads", "dead_letters", "incidents", *tables()]
         self.database.execute(f"TRUNCATE {', '.join(names)}")
         self.database.execute(
             "UPDATE checkpoints SET position = '0-0', event_id = NULL, event_created_at = NULL"
@@ -86,6 +87,11 @@ class Pipeline:
         if self._drain is not None:
             self._drain.close()
             self._drain = None
+
+
+def tables() -> list[str]:
+    """The tables of all projections, and those that follow from them."""
+    return [name for projection in registered() for name in tables_of(projection)]
 
 
 def delivered(delivery: Delivery, source: str = "default") -> Event:

@@ -156,8 +156,8 @@ def test_what_lasts_subtracts_and_what_is_once_does_not():
 
 def test_a_repeating_discount_subtracts_until_its_end_and_says_when_that_is():
     told = subscription(discounts=[discount(coupon(percent_off=50, duration="repeating"), end=NOON + DAY)])
-    [end] = discount_ends(Subscription.read(told), NOW)
-    assert NOON + DAY == end.timestamp()
+    [(end, name)] = discount_ends(Subscription.read(told), NOW)
+    assert (NOON + DAY, "di_1") == (end.timestamp(), name)
     assert (10_00, 20_00) == (monthly(told, NOW).exact, monthly(told, end).exact)
     assert [] == discount_ends(Subscription.read(told), end)
 

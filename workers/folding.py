@@ -12,6 +12,7 @@ from psycopg import Connection, DataError, IntegrityError
 from ingest.event import Event, Identity
 from projections.apply import Table
 from projections.causality import order
+from projections.gather import Touched, gatherings
 from projections.heads import Standing, load
 from projections.projection import Plans, Projection
 from workers.reaction import Reaction
@@ -51,6 +52,7 @@ class Folder:
         self._plans = plans
         self._reactions = reactions
         self._tables = {projection: Table.of(connection, projection) for projection in projections}
+        self._gatherings = gatherings(connection, self._tables.values())
         self._readers: defaultdict[str, list[Projection]] = defaultdict(list)
         for projection in projections:
             for kind in projection.reads:
@@ -67,18 +69,24 @@ class Folder:
             for projection in self._readers[standing.identity.object]:
                 if projection.history or standing.newest_changed or standing.identity in troubled:
                     work[projection].append(standing)
+        touched = Touched(self._connection, self._gatherings)
         for projection, due in work.items():
-            self._apply(projection, due, troubled)
+            with touched.replacing(projection, due):
+                self._apply(projection, due, troubled)
+        touched.lock()
+        touched.refresh()
         for reaction in self._reactions:
             if concerned := [each for each in standings if each.identity.object in reaction.reads]:
                 reaction.react(self._connection, concerned)
 
-    def fold_into(self, table: Table, due: Sequence[Standing], *, known_before: bool) -> list[Letter]:
+    def fold_into(
+        self, table: Table[Projection], due: Sequence[Standing], *, known_before: bool
+    ) -> list[Letter]:
         """Replace the objects' rows in the table; returns a letter for each that could not be digested.
 
         `known_before=False` where the table can hold no row of any of them yet.
         """
-        folded = self._fold_rows(table.projection, due)
+        folded = self._fold_rows(table.model, due)
         return folded.letters + self._replace(table, folded, due, known_before)
 
     def _fold_rows(self, projection: Projection, standings: Iterable[Standing]) -> Folded:
@@ -145,7 +153,7 @@ class Folder:
         forget(self._connection, healed, projection.table)
 
     def _replace(
-        self, table: Table, folded: Folded, due: Sequence[Standing], known_before: bool
+        self, table: Table[Projection], folded: Folded, due: Sequence[Standing], known_before: bool
     ) -> list[Letter]:
         """Apply, together if the database takes it; else by halves, until the poison stands alone."""
         owned = {standing.identity: folded.owned[standing.identity] for standing in due}
@@ -161,13 +169,13 @@ class Folder:
             )
         return []
 
-    def _fall_back(self, table: Table, standing: Standing, error: Exception) -> list[Letter]:
+    def _fall_back(self, table: Table[Projection], standing: Standing, error: Exception) -> list[Letter]:
         """The database refuses the newest event's rows: show those of the newest event that it takes."""
         events = self._all_events(standing)
-        letter = Letter(standing.identity, table.projection.table, events[-1].id, reason(error))
+        letter = Letter(standing.identity, table.model.table, events[-1].id, reason(error))
         while events:
             events = events[:-1]
-            rows = self._newest_digestible(table.projection, events)
+            rows = self._newest_digestible(table.model, events)
             try:
                 with self._connection.transaction():
                     table.replace(self._connection, {standing.identity: rows})

@@ -6,7 +6,7 @@ live tables: grants, views and comments stay, and a table that was right is not 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import LiteralString, NamedTuple
+from typing import Any, LiteralString, NamedTuple
 
 import psycopg
 from psycopg import Connection
@@ -16,9 +16,10 @@ from ingest.event import Identity
 from ingest.refusal import Refusal
 from ingest.settings import Settings
 from projections.apply import Table
+from projections.gather import Touched, gatherings
 from projections.heads import KEY, Arrived, load, stored, whole, write
 from projections.projection import Projection
-from projections.registry import registered
+from projections.registry import registered, tables_of
 from workers import checkpoints, collector, configured_plans
 from workers.folding import Folder, Letter
 
@@ -90,14 +91,15 @@ class _Builder:
         self._connection = connection
         self._folder = folder
         self._tables = [
-            Table(projection, Table.of(connection, projection).columns, f"rebuilt_{projection.table}")
-            for projection in projections
+            Table.of(connection, projection, f"rebuilt_{projection.table}") for projection in projections
         ]
-        for name in ("heads", "dead_letters", *(projection.table for projection in projections)):
+        self._gatherings = gatherings(connection, self._tables, "rebuilt_")
+        for name in ("heads", "dead_letters", *(name for each in projections for name in tables_of(each))):
             connection.execute(
-                SQL("CREATE TEMP TABLE {} (LIKE {} INCLUDING DEFAULTS INCLUDING INDEXES)").format(
-                    Identifier(f"rebuilt_{name}"), Identifier(name)
-                )
+                SQL(
+                    "CREATE TEMP TABLE {} (LIKE {}"
+                    " INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES)"
+                ).format(Identifier(f"rebuilt_{name}"), Identifier(name))
             )
 
     def build(self, objects: dict[Identity, list[Arrived]], *, again: bool = False) -> None:
@@ -107,21 +109,24 @@ class _Builder:
             write(self._connection, standings, "rebuilt_heads")
             if again:
                 self._forget_letters(objects)
+            touched = Touched(self._connection, self._gatherings)
             for table in self._tables:
-                reads = table.projection.reads
-                due = [standing for standing in standings if standing.identity.object in reads]
-                letters = self._folder.fold_into(table, due, known_before=again)
+                due = [standing for standing in standings if standing.identity.object in table.model.reads]
+                with touched.replacing(table.model, due):
+                    letters = self._folder.fold_into(table, due, known_before=again)
                 self._write_letters(letters)
+            touched.refresh()
 
     def merge(self) -> dict[str, int]:
         """Merge the differences into the live tables; returns how many rows each had."""
+        gathered = [gathering.table for each in self._gatherings.values() for gathering in each]
+        built: list[Table[Any]] = [*self._tables, *gathered]
         merged = {
-            table.projection.table: self._merge(table.projection.table, table.key, table.others)
-            for table in self._tables
+            table.model.table: self._merge(table.model.table, table.key, table.others) for table in built
         }
         key = tuple(KEY.split(", "))
         merged["heads"] = self._merge("heads", key, _HEADS)
-        names = [table.projection.table for table in self._tables]
+        names = [table.model.table for table in self._tables]
         within = SQL(" AND kept.projection = ANY({})").format(names)
         merged["dead_letters"] = self._merge("dead_letters", (*key, "projection"), _LETTERS, within)
         return merged
@@ -173,11 +178,11 @@ class _Builder:
 
 
 def chosen(names: Sequence[str]) -> tuple[Projection, ...]:
-    """The projections of these names, or all; raises UnknownProjection."""
-    by_name = {projection.table: projection for projection in registered()}
+    """The projections of these tables, or that those follow from, or all; raises UnknownProjection."""
+    by_name = {name: projection for projection in registered() for name in tables_of(projection)}
     if unknown := [name for name in names if name not in by_name]:
         raise UnknownProjection(f"no projection {', '.join(unknown)}; there are: {', '.join(by_name)}")
-    return tuple(by_name[name] for name in names) if names else registered()
+    return tuple(dict.fromkeys(by_name[name] for name in names)) if names else registered()
 
 
 def _objects(connection: "Connection") -> Iterator[dict[Identity, list[Arrived]]]:
