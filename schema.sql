@@ -84,12 +84,12 @@ COMMENT ON TABLE incidents IS 'Where the log and the checkpoint disagreed: a log
 COMMENT ON COLUMN incidents.id IS 'A number of its own.';
 COMMENT ON COLUMN incidents.detected_at IS 'When the drain found it.';
 COMMENT ON COLUMN incidents.partition IS 'The partition of the log.';
-COMMENT ON COLUMN incidents.kind IS 'What was found.';
+COMMENT ON COLUMN incidents.kind IS '''checkpoint''''s entry lost'', or ''log begins after the checkpoint'' where more was trimmed.';
 COMMENT ON COLUMN incidents.checkpoint IS 'The entry that the checkpoint named.';
 COMMENT ON COLUMN incidents.resumed_from IS 'The entry that the drain went on from.';
 COMMENT ON COLUMN incidents.doubt_since IS 'Events of Stripe''s from this instant on may be missing until reconciled: the last drained event''s, minus an hour.';
 COMMENT ON COLUMN incidents.doubt_until IS 'The end of that range.';
-COMMENT ON COLUMN incidents.resolved_at IS 'When what was missing had been fetched; null until then.';
+COMMENT ON COLUMN incidents.resolved_at IS 'When somebody said that nothing is missing any more; null until then.';
 
 CREATE TABLE IF NOT EXISTS dead_letters (
     account     text        NOT NULL,

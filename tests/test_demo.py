@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from click.testing import CliRunner
 
-from workers.demo import demo
+from workers.commands.demo import demo
 from workers.demo_tables import ANSWERS
 from workers.feed import Feed, NotDelivered
 from workers.stack import Stack, found_or_started

@@ -72,7 +72,7 @@ def test_a_log_that_lost_its_tail_is_told_with_the_range_in_doubt(
     assert incidents
     lines = [line for line in told(examine(settings)) if line.startswith("Incident of")]
     assert len(incidents) == len(lines)
-    assert all("may be missing: fetch them again" in line for line in lines)
+    assert all("may be missing: resend them from Stripe" in line for line in lines)
 
 
 def test_other_prices_ask_for_a_rebuild(pipeline: Pipeline, settings: Settings) -> None:

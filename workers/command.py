@@ -30,19 +30,21 @@ class Lazy(NamedTuple):
 
 COMMANDS: Mapping[str, Lazy] = {
     "up": Lazy("workers.commands.up:up", "Start everything: servers, web, workers."),
-    "demo": Lazy("workers.demo:demo", "Feed a simulated business through the front door."),
+    "demo": Lazy("workers.commands.demo:demo", "Feed a simulated business through the front door."),
     "status": Lazy("workers.commands.status:status", "Show lag, events, dead letters and memory.", True),
     "psql": Lazy("workers.commands.psql:psql", "Query the database.", True),
     "urls": Lazy("workers.commands.urls:urls", "Print where web, redis and database are."),
     "settle": Lazy("workers.commands.settle:settle", "Wait until everything accepted is in Postgres.", True),
     "dead-letters": Lazy(
-        "workers.dead_letters_command:dead_letters", "List what could not be digested, say why, retry.", True
+        "workers.commands.dead_letters:dead_letters", "List what could not be digested, say why, retry.", True
     ),
-    "rebuild": Lazy("workers.rebuild_command:rebuild", "Build tables anew from the history.", True),
+    "incidents": Lazy("workers.commands.incidents:incidents", "List what is in doubt, resolve it.", True),
+    "rebuild": Lazy("workers.commands.rebuild:rebuild", "Build tables anew from the history.", True),
     "test": Lazy("workers.commands.suite:suite", "Run the tests on servers of their own."),
     "bench": Lazy("bench.run:bench", "Measure, and compare with the floors."),
     "web": Lazy("workers.commands.processes:web", "Receive webhooks (one process of a stack)."),
     "drain": Lazy("workers.commands.processes:drain", "Drain the log into Postgres (one process)."),
+    "creator": Lazy("workers.commands.processes:creator", "Make what is asked for at Stripe (one process)."),
     "scheduler": Lazy("workers.commands.processes:scheduler", "Enqueue scheduled jobs (one process)."),
     "sweep": Lazy("workers.commands.processes:sweep", "Find what was not drained, and trim (one process)."),
 }

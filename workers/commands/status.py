@@ -56,12 +56,16 @@ def warnings(health: Health) -> list[str]:
     if health.dead_letters:
         found.append("Some objects could not be digested: see ./run dead-letters")
     if health.quarantined:
-        found.append(f"{health.quarantined} events killed their process and are quarantined.")
+        found.append(
+            f"{health.quarantined} events killed their process and are quarantined: "
+            "./run dead-letters retry tries them again."
+        )
     for incident in health.incidents:
         since = f"{incident.doubt_since:%F %T}" if incident.doubt_since else "the beginning"
         found.append(
             f"Incident of {incident.detected_at:%F %T}, partition {incident.partition}: {incident.kind}. "
-            f"Events from {since} to {incident.doubt_until:%F %T} may be missing: fetch them again."
+            f"Events from {since} to {incident.doubt_until:%F %T} may be missing: "
+            "resend them from Stripe, then ./run incidents resolve."
         )
     if not health.drain_workers:
         found.append("No drain worker is there: the sweep drains by itself, and slower.")

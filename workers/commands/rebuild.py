@@ -3,6 +3,7 @@
 import json
 
 import click
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from ingest.settings import Settings
@@ -29,7 +30,8 @@ def rebuild(settings: Settings, names: tuple[str, ...], as_json: bool) -> None:
         TextColumn("objects"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, disable=as_json) as bar:
+    terminal = Console(stderr=True)
+    with Progress(*columns, console=terminal, disable=not terminal.is_terminal) as bar:
         task = bar.add_task("rebuild", total=None)
         for progress in running.run():
             bar.update(task, completed=progress.built, total=progress.total)
@@ -37,4 +39,5 @@ def rebuild(settings: Settings, names: tuple[str, ...], as_json: bool) -> None:
         click.echo(json.dumps({"differences": running.differences}))
         return
     for table, count in running.differences.items():
-        click.echo(f"{table:24} {count} rows differed" if count else f"{table:24} as it was")
+        rows = "1 row" if count == 1 else f"{count} rows"
+        click.echo(f"{table:24} {rows} differed" if count else f"{table:24} as it was")
