@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
@@ -33,6 +34,21 @@ class Callback(BaseModel):
 
     url: str
     secrets: tuple[SecretStr, ...]
+
+
+class Shop(BaseModel):
+    """A WooCommerce shop: its REST API's address, key and secret, and what signs its webhooks.
+
+    `origin` is where its checkout page stands, as browsers say it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    url: str
+    origin: str
+    key: SecretStr
+    secret: SecretStr
+    webhook_secrets: tuple[SecretStr, ...]
 
 
 class Settings(BaseModel):
@@ -79,6 +95,8 @@ class Settings(BaseModel):
 
     webhook_secrets: Mapping[str, tuple[SecretStr, ...]] = Field(default_factory=dict)
     callbacks: Mapping[str, Callback] = Field(default_factory=dict)
+    shops: Mapping[str, Shop] = Field(default_factory=dict)
+    woocommerce_sweep_seconds: Seconds = 300.0
     accounts: Mapping[str, str] = Field(default_factory=dict)
     prices: Mapping[str, tuple[str, str]] = Field(default_factory=dict)
 
@@ -93,6 +111,7 @@ class Settings(BaseModel):
         values["api_keys"] = _api_keys(given.get("API_KEYS", ""))
         values["webhook_secrets"] = _secrets(given, "STRIPE_WEBHOOK_SECRET")
         values["callbacks"] = _callbacks(given)
+        values["shops"] = _shops(given)
         values["accounts"] = _by_source(given, "STRIPE_ACCOUNT")
         values["prices"] = {
             price: (found[1].lower(), BILLING_CYCLES[found[2]])
@@ -112,6 +131,11 @@ class Settings(BaseModel):
     def callback_of(self, origin: str | None) -> Callback | None:
         """Where to tell what concerns an origin (null: made elsewhere); None where nobody wants to know."""
         return self.callbacks.get(label(origin or DEFAULT_SOURCE), self.callbacks.get(DEFAULT_SOURCE))
+
+    @property
+    def callback_origins(self) -> list[str] | None:
+        """The labels of the origins that have a callback; None where every one has."""
+        return None if DEFAULT_SOURCE in self.callbacks else list(self.callbacks)
 
 
 def label(source: str) -> str:
@@ -138,6 +162,31 @@ def _callbacks(given: Mapping[str, str]) -> dict[str, Any]:
             )
         callbacks[source] = {"url": url, "secrets": signing}
     return callbacks
+
+
+def _shops(given: Mapping[str, str]) -> dict[str, Any]:
+    """Each source that has one of a shop's variables must have all. Raises InvalidSettings."""
+    variables = {name: _by_source(given, f"WOOCOMMERCE_{name}") for name in ("URL", "KEY", "SECRET")}
+    variables["WEBHOOK_SECRET"] = _by_source(given, "WOOCOMMERCE_WEBHOOK_SECRET")
+    origins = _by_source(given, "WOOCOMMERCE_ORIGIN")
+    shops = {}
+    for source in sorted({source for by_source in (*variables.values(), origins) for source in by_source}):
+        suffix = "" if source == DEFAULT_SOURCE else f"_{source.upper()}"
+        if missing := [f"WOOCOMMERCE_{name}{suffix}" for name, its in variables.items() if source not in its]:
+            raise InvalidSettings(f"{', '.join(missing)}: a shop needs each of its variables")
+        url = urlsplit(variables["URL"][source].rstrip("/"))
+        if url.scheme != "https" and url.hostname not in ("localhost", "127.0.0.1", "::1"):
+            raise InvalidSettings(
+                f"WOOCOMMERCE_URL{suffix} must be https://…: WooCommerce takes a key over nothing else"
+            )
+        shops[source] = {
+            "url": url.geturl(),
+            "origin": origins.get(source, f"{url.scheme}://{url.netloc}").rstrip("/"),
+            "key": variables["KEY"][source],
+            "secret": variables["SECRET"][source],
+            "webhook_secrets": _secrets(given, "WOOCOMMERCE_WEBHOOK_SECRET")[source],
+        }
+    return shops
 
 
 def _api_keys(listed: str) -> dict[str, tuple[str, ...]]:

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 
 from ingest.settings import Settings
-from workers.outbox import Message
+from workers import callback
+from workers.outbox import Deliver
 
-Deliver = Callable[[Message], None]
-"""Delivers one message, in a thread of its own, well within the lease. Raises Undelivered."""
-
-DELIVERIES: Mapping[str, Callable[[Settings], Deliver]] = {}
+DELIVERIES: Mapping[str, Callable[[Settings], Deliver]] = {
+    "access": callback.delivery,
+    "payment": callback.delivery,
+}
 """By kind of message, as the outbox names it."""

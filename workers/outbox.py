@@ -6,7 +6,7 @@ Rows of one subject go one after the other; one that was given up holds up none.
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
@@ -45,7 +45,7 @@ class Message:
     origin: str | None
     subject: str
     cause: str
-    object_id: str
+    object_id: str | None
     message: Mapping[str, Any]
     due_at: datetime
     attempts: int
@@ -57,12 +57,15 @@ class Message:
         return f"msg_{blake2b(dump(cause).encode(), digest_size=16).hexdigest()}"
 
 
+Deliver = Callable[[Message], None]
+"""Delivers one message, in a thread of its own, well within the lease. Raises Undelivered."""
+
 _CLAIM = """
 UPDATE outbox SET attempts = attempts + 1, try_at = clock_timestamp() + %(lease)s,
     give_up_at = coalesce(give_up_at, clock_timestamp() + %(patience)s)
 WHERE id IN (
     SELECT id FROM outbox AS waiting
-    WHERE delivered_at IS NULL AND dead_at IS NULL
+    WHERE delivered_at IS NULL AND dead_at IS NULL AND kind = ANY(%(kinds)s)
         AND due_at <= clock_timestamp() AND try_at <= clock_timestamp()
         AND NOT EXISTS (
             SELECT FROM outbox AS earlier
@@ -87,10 +90,10 @@ RETURNING dead_at IS NOT NULL
 """
 
 
-def claim(connection: "Connection[Any]", limit: int) -> list[Message]:
+def claim(connection: "Connection[Any]", limit: int, kinds: Sequence[str]) -> list[Message]:
     """Up to `limit` messages that are due and that nobody else delivers now, each for the lease."""
     with connection.cursor(row_factory=class_row(Message)) as cursor:
-        asked = {"limit": limit, "lease": LEASE, "patience": PATIENCE}
+        asked = {"limit": limit, "lease": LEASE, "patience": PATIENCE, "kinds": list(kinds)}
         return sorted(cursor.execute(_CLAIM, asked).fetchall(), key=lambda message: message.due_at)
 
 
@@ -114,7 +117,7 @@ def failed(connection: "Connection[Any]", message: Message, failure: Undelivered
 
 def pause_after(attempts: int) -> timedelta:
     """Twice as long after each attempt, at random down to half of it, so that not all come back at once."""
-    doubled = FIRST_PAUSE * 2 ** min(attempts - 1, 20)
+    doubled = FIRST_PAUSE * (1 << min(attempts - 1, 20))
     share: float = random.uniform(0.5, 1)  # noqa: S311 - no secret
     return min(doubled, LONGEST_PAUSE) * share
 
