@@ -13,8 +13,8 @@ from ingest.commands import CreateCustomer, CreatePaymentIntent
 from tests.creator_process import CreatorProcess
 from tests.creators import creators
 
-CHECKOUTS = 15
-BULK = 30
+CHECKOUTS = 11
+BULK = 20
 STRIPE_SECONDS = 0.05
 OVERHEAD_SECONDS = 0.15
 """Three times what a machine of two cores takes that has nothing else to do."""
