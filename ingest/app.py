@@ -22,12 +22,15 @@ from ingest.endpoint import Endpoint, UnknownSource
 from ingest.event import MalformedEvent
 from ingest.jobs import KeyReused
 from ingest.logging import RequestLog, note
+from ingest.order import MalformedOrder
+from ingest.order_endpoint import OrderEndpoint
 from ingest.payload import NotJson
 from ingest.problem import Problem
 from ingest.request import MEDIA_TYPE, BadRequest, Invalid, UnsupportedMediaType
 from ingest.settings import Settings
 from ingest.signature import BadSignature
 from ingest.wake import Waker
+from ingest.woocommerce import ShopFailure, UnknownOrder
 
 UNREAD = {"Connection": "close"}
 """The request's body may not have been read: what follows on the connection is not a request."""
@@ -46,6 +49,7 @@ def create_app(settings: Settings, access: AccessRoute | None = None) -> Starlet
     appender = Appender(_connect(settings.redis_url, settings.webhook_timeout_seconds), settings, waker)
 
     jobs = AsyncJobs(settings)
+    orders = OrderEndpoint(settings, jobs)
 
     async def alive(_request: Request) -> Response:
         return JSONResponse({"status": "alive"})
@@ -61,6 +65,7 @@ def create_app(settings: Settings, access: AccessRoute | None = None) -> Starlet
         finally:
             await appender.stop()
             await jobs.stop()
+            await asyncio.to_thread(orders.stop)
             await asyncio.to_thread(waker.stop)
 
     endpoint = Endpoint(settings, appender)
@@ -71,6 +76,7 @@ def create_app(settings: Settings, access: AccessRoute | None = None) -> Starlet
             Route("/healthz", alive),
             Route("/readyz", ready),
             *Api(settings, jobs, access).routes(),
+            *orders.routes(),
         ],
         middleware=[Middleware(RequestLog)],
         exception_handlers={
@@ -120,11 +126,13 @@ REFUSALS: dict[type[Exception], tuple[int, dict[str, str]]] = {
     BadSignature: (400, {}),
     NotJson: (400, {}),
     MalformedEvent: (400, {}),
+    MalformedOrder: (400, {}),
     ClientDisconnect: (400, UNREAD),
     BadRequest: (400, UNREAD),
     Unauthorized: (401, {**UNREAD, "WWW-Authenticate": "Bearer"}),
     Forbidden: (403, {}),
     UnknownJob: (404, {}),
+    UnknownOrder: (404, {}),
     UnknownSource: (404, UNREAD),
     BodyTimeout: (408, UNREAD),
     KeyReused: (409, {}),
@@ -132,4 +140,5 @@ REFUSALS: dict[type[Exception], tuple[int, dict[str, str]]] = {
     UnsupportedMediaType: (415, {**UNREAD, "Accept-Post": MEDIA_TYPE}),
     AppendRefused: (503, RETRY),
     JobsUnavailable: (503, RETRY),
+    ShopFailure: (503, RETRY),
 }

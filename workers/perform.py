@@ -21,8 +21,10 @@ from workers import (
     create_payment_intent,
     create_refund,
     create_subscription,
+    customers,
     fetch_client_secret,
     resume_subscription,
+    sync_order,
 )
 from workers.idempotency import IdempotencyKeys
 from workers.job_attempt import Attempt, Made
@@ -78,6 +80,8 @@ class Performer:
             return KINDS[attempt.job.kind](attempt)
         except stripe.StripeError as error:
             raise verb(error) from error
+        except Reject as refusal:
+            raise customers.replaced(attempt, refusal) from refusal
 
     def _put_off(self, job: Job, later: Retry) -> None:
         since = self._keys.failing_since(job.id)
@@ -119,6 +123,7 @@ KINDS: Mapping[str, Callable[[Attempt], Made]] = {
     "resume_subscription": resume_subscription.perform,
     "create_refund": create_refund.perform,
     "create_customer": create_customer.perform,
+    "sync_order": sync_order.perform,
     "fetch_client_secret": fetch_client_secret.perform,
 }
 
