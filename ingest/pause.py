@@ -53,6 +53,7 @@ class Pause:
     def __init__(self, redis: "Redis", settings: Settings) -> None:
         self._redis = redis
         self._key = key_of(settings.log_prefix)
+        self._trial = f"{self._key}:trial"
         self._mine = fingerprint(settings)
 
     def begin(self, reason: str) -> None:
@@ -61,6 +62,7 @@ class Pause:
         since = last.since if last else datetime.now(UTC)
         body = orjson.dumps({"since": since.isoformat(), "reason": reason, "key": self._mine})
         self._redis.set(self._key, body, ex=KEPT_SECONDS)
+        self._redis.set(self._trial, 1, ex=TRIAL_SECONDS)
 
     def now(self) -> Paused | None:
         """The pause, if it is one for this key."""
@@ -69,7 +71,7 @@ class Pause:
 
     def may_try(self) -> bool:
         """Whether this process is the one that tries again whether Stripe takes the key."""
-        return bool(self._redis.set(f"{self._key}:trial", 1, nx=True, ex=TRIAL_SECONDS))
+        return bool(self._redis.set(self._trial, 1, nx=True, ex=TRIAL_SECONDS))
 
     def lift(self) -> None:
         """Stripe took the key; a pause for another key is nobody's any more."""

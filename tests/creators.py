@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from pydantic import SecretStr
 from redis import Redis
 
@@ -11,6 +12,7 @@ from ingest.job import Job
 from ingest.jobs import Jobs
 from ingest.settings import Settings
 from tests.stripe_double import KEY, StripeDouble
+from workers import rate_limit
 from workers.perform import Performer
 
 PRICES = {"price_pro_month": ("pro", "month"), "price_basic_month": ("basic", "month")}
@@ -67,6 +69,10 @@ class Creators:
         key = f"{{{self.settings.log_prefix}:stripe}}:key:{job_id}"
         self.redis.hincrbyfloat(key, "since", -86_400)
 
+    def let_the_trial_come(self) -> None:
+        """As long as paused creators wait until one of them tries a job."""
+        assert self.redis.delete(f"{{{self.settings.log_prefix}:creators}}:paused:trial")
+
     def job(self, job_id: str) -> Job:
         job = self.jobs.read(job_id)
         assert job is not None
@@ -76,7 +82,8 @@ class Creators:
 @contextmanager
 def creators(settings: Settings, redis: "Redis") -> Iterator[Creators]:
     """Creators with a double of their own, which sells a few plans."""
-    with StripeDouble() as double:
+    with StripeDouble() as double, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rate_limit, "ENDPOINT_LIMIT", 10_000)
         double.account.price("price_basic_month", 1000)
         double.account.price("price_pro_month", 2900)
         yield Creators(settings, redis, double)

@@ -46,8 +46,8 @@ class Request:
 class Fault:
     """What goes wrong with the next `times` requests whose method and path match `on` (a pattern).
 
-    `acts` says that it goes wrong after the request was carried out. Without a `status` the connection is
-    cut; `hold` is waited for first.
+    `acts` says that it goes wrong after the request was carried out; `text` is answered in place of JSON.
+    Without a `status` the connection is cut; `hold` is waited for first.
     """
 
     on: str = "."
@@ -55,6 +55,7 @@ class Fault:
     code: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
     error: Shape = field(default_factory=dict)
+    text: str | None = None
     acts: bool = False
     times: int = 1
     hold: threading.Event | None = None
@@ -63,8 +64,14 @@ class Fault:
 @dataclass
 class Answer:
     status: int
-    body: Shape
+    body: Shape | str
     headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def passing(self) -> bool:
+        """Whether the request was sent away before its endpoint saw it."""
+        told_to_retry = self.headers.get("Stripe-Should-Retry") == "true"
+        return told_to_retry or isinstance(self.body, str) or self.status in (401, 409, 429, 502, 503)
 
 
 @dataclass
@@ -194,7 +201,7 @@ class StripeDouble:
                 fault.hold.wait(60)
             if fault.status:
                 told = failure(fault.status, fault.code, "told to fail", **fault.error)
-                told.headers = fault.headers
+                told = Answer(fault.status, fault.text or told.body, fault.headers)
         if key is not None:
             with self.arrived:
                 self._keep(key, told if fault is None or fault.status else acted)
@@ -203,7 +210,7 @@ class StripeDouble:
 
     def _keep(self, key: str, answer: Answer | None) -> None:
         # Stripe keeps what the endpoint itself answered, its failures too, and nothing of what was sent away.
-        if answer is None or answer.status in (401, 409, 429, 502, 503):
+        if answer is None or answer.passing:
             self._stored.pop(key, None)
         elif key in self._stored:
             self._stored[key].answer = answer
@@ -320,7 +327,7 @@ class _Handler(BaseHTTPRequestHandler):
         if answer is None:
             self.close_connection = True
             return
-        body = json.dumps(answer.body).encode()
+        body = (answer.body if isinstance(answer.body, str) else json.dumps(answer.body)).encode()
         self.send_response_only(answer.status)
         for name, value in {"Date": formatdate(usegmt=True), "Request-Id": "req_double"}.items():
             self.send_header(name, value)

@@ -11,6 +11,7 @@ from typing import Any, cast
 from workers.job_attempt import Attempt, given
 from workers.rate_limit import is_live
 from workers.stripe_client import Object, plain
+from workers.verbs import Reject, Retry, Verb
 
 KEY_LENGTH = 200
 
@@ -71,9 +72,9 @@ class Customers:
 
     def _find(self, user: str) -> Object | None:
         query = f"metadata['source']:'{_quoted(self._source)}' AND metadata['user_id']:'{_quoted(user)}'"
-        for found in self._attempt.v1.customers.search({"query": query, "limit": 1}).data:
-            return plain(found)
-        return None
+        deleted = self._read(f"{self._known}:deleted", user)
+        found = (plain(each) for each in self._attempt.v1.customers.search({"query": query}).data)
+        return next((each for each in found if each["id"] != deleted), None)
 
     def _key(self, user: str) -> str:
         deleted = self._read(f"{self._known}:deleted", user)
@@ -92,6 +93,17 @@ def customer_of(attempt: Attempt) -> str | None:
         return command.get("customer_id")
     email = command.get("email") or command.get("customer_email")
     return Customers(attempt).id_of(command["user_id"], email)
+
+
+def replaced(attempt: Attempt, refusal: Reject) -> Verb:
+    """A retry for another customer, where the user's own was deleted at Stripe; else the refusal itself."""
+    user = attempt.command.get("user_id")
+    missing = refusal.problem.get("code") == "resource_missing"
+    if user is None or not missing or refusal.problem.get("param") != "customer":
+        return refusal
+    Customers(attempt).forget(user)
+    attempt.keys.spend(attempt.keys.begin(attempt.job.id))  # it was used with the other customer
+    return Retry(refusal.problem)
 
 
 def _has(customer: Object, facts: Any) -> bool:

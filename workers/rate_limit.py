@@ -46,14 +46,14 @@ class RateLimit:
 
     def __init__(self, redis: "Redis", settings: Settings) -> None:
         self._admit = redis.register_script(ADMIT)
-        self._tag = f"{{{settings.log_prefix}:stripe}}"
-        self._limit = settings.stripe_rate_limit or (LIVE_LIMIT if is_live(settings) else TEST_LIMIT)
+        self.tag = f"{{{settings.log_prefix}:stripe}}"
+        self.limit = settings.stripe_rate_limit or (LIVE_LIMIT if is_live(settings) else TEST_LIMIT)
 
     def wait(self, endpoint: str, *, urgent: bool) -> None:
         """Return when a call of this endpoint may begin."""
         share = 1.0 if urgent else PATIENT_SHARE
-        limits = [max(1, int(limit * share)) for limit in (self._limit, min(ENDPOINT_LIMIT, self._limit))]
-        keys = [f"{self._tag}:calls", f"{self._tag}:calls:{endpoint}"]
+        limits = [max(1, int(limit * share)) for limit in (self.limit, min(ENDPOINT_LIMIT, self.limit))]
+        keys = [f"{self.tag}:calls", f"{self.tag}:calls:{endpoint}"]
         while pause := cast(int, self._admit(keys=keys, args=[uuid4().hex, *limits])):
             time.sleep(pause / 1e6)
 
