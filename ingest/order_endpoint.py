@@ -201,4 +201,4 @@ async def _answered(asked: Awaitable[T]) -> T:
 
 def _check(order: Order, key: str) -> None:
     if not hmac.compare_digest(order.order_key.encode(), key.encode()):
-        raise UnknownOrder("the shop has no such order, or not under this key")
+        raise UnknownOrder

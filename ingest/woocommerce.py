@@ -33,7 +33,10 @@ class ShopFailure(Exception):
 
 
 class UnknownOrder(Exception):
-    """The shop has no such order, or not under this key."""
+    """The shop has no such order, or not under this key: whoever asks is not told which."""
+
+    def __init__(self) -> None:
+        super().__init__("the shop has no such order, or not under this key")
 
 
 class WooCommerce:
@@ -125,7 +128,7 @@ def _read(answer: urllib3.BaseHTTPResponse) -> Any:
     except orjson.JSONDecodeError:
         raise ShopFailure(f"the shop answered no JSON ({status})", _seconds(pause)) from None
     if answer.status == 404 and isinstance(content, dict) and "invalid_id" in str(content.get("code")):
-        raise UnknownOrder("the shop has no such order")
+        raise UnknownOrder
     if not 200 <= answer.status < 300:
         raise ShopFailure(f"the shop refused ({status})", _seconds(pause))
     if not isinstance(content, dict | list):
