@@ -134,7 +134,7 @@ CREATE TABLE IF NOT EXISTS outbox (
     message      jsonb       NOT NULL,
     due_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
     attempts     integer     NOT NULL DEFAULT 0,
-    try_at       timestamptz NOT NULL DEFAULT '-infinity',
+    try_at       timestamptz,
     give_up_at   timestamptz,
     problem      text,
     delivered_at timestamptz,
@@ -154,7 +154,7 @@ COMMENT ON COLUMN outbox.object_id IS 'The Stripe object that it tells of; null 
 COMMENT ON COLUMN outbox.message IS 'What is told.';
 COMMENT ON COLUMN outbox.due_at IS 'From when on it is true, which may be in the future.';
 COMMENT ON COLUMN outbox.attempts IS 'How often delivery was begun.';
-COMMENT ON COLUMN outbox.try_at IS 'Not before this instant: the end of the pause after a failure, or of the time that a delivery may take.';
+COMMENT ON COLUMN outbox.try_at IS 'Not before this instant, where one is given: the end of the pause after a failure, or of the time that a delivery may take.';
 COMMENT ON COLUMN outbox.give_up_at IS 'A failure after this instant is the last one.';
 COMMENT ON COLUMN outbox.problem IS 'How the last attempt failed; never a word of the answer.';
 COMMENT ON COLUMN outbox.delivered_at IS 'When the receiver had taken it.';
@@ -1213,6 +1213,7 @@ COMMENT ON COLUMN mrr_ledger_residual.residual IS 'What the ledger has too much,
 CREATE OR REPLACE VIEW subscription_access AS
 SELECT owned.account, owned.livemode, owned.origin, owned.user_id, owned.id AS subscription_id, owned.plan_type,
     CASE owned.plan_type WHEN 'enterprise' THEN 3 WHEN 'pro' THEN 2 WHEN 'basic' THEN 1 ELSE 0 END AS plan_rank,
+    owned.status IN ('active', 'trialing', 'past_due', 'canceled') AS grants,
     owned.created_at AS access_from,
     CASE
         WHEN owned.status IN ('active', 'trialing') THEN owned.scheduled_end
@@ -1227,7 +1228,6 @@ SELECT owned.account, owned.livemode, owned.origin, owned.user_id, owned.id AS s
             SELECT coalesce(min(value::integer), 7) FROM configuration WHERE name = 'access_grace_days'
         )))
         WHEN owned.status = 'canceled' THEN coalesce(owned.ended_at, owned.updated_at)
-        ELSE '-infinity'
     END AS access_until,
     CASE
         WHEN owned.status IN ('active', 'trialing') AND owned.scheduled_end IS NOT NULL THEN 'canceled'
@@ -1261,8 +1261,9 @@ COMMENT ON VIEW subscription_access IS 'What each subscription grants its user, 
 COMMENT ON COLUMN subscription_access.user_id IS 'The user that its own metadata names, else its customer''s.';
 COMMENT ON COLUMN subscription_access.subscription_id IS 'The subscription.';
 COMMENT ON COLUMN subscription_access.plan_rank IS 'Of two that grant access the greater counts: enterprise 3, pro 2, basic 1, any other plan 0.';
+COMMENT ON COLUMN subscription_access.grants IS 'Whether its status grants access, or did until access_until.';
 COMMENT ON COLUMN subscription_access.access_from IS 'When it was made.';
-COMMENT ON COLUMN subscription_access.access_until IS 'When its access ends by itself, or ended: at its scheduled or actual end, or with the days of grace after it went past due. Null where no end is set, -infinity where it grants none.';
+COMMENT ON COLUMN subscription_access.access_until IS 'When its access ends by itself, or ended: at its scheduled or actual end, or with the days of grace after it went past due. Null where no end is set, or where it grants none.';
 COMMENT ON COLUMN subscription_access.reason IS 'Until then: active, trialing, past_due (in grace), canceled (it ends, or ended, at access_until), or none.';
 COMMENT ON COLUMN subscription_access.reason_afterwards IS 'From then on: unpaid, paused or none.';
 
@@ -1275,11 +1276,12 @@ LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT DISTINCT ON (granted.account, granted.livemode, granted.origin, granted.user_id)
         granted.account, granted.livemode, granted.origin, granted.user_id, granted.plan_type,
-        granted.has_access, nullif(granted.access_until, '-infinity'),
+        granted.has_access, granted.access_until,
         CASE WHEN granted.has_access THEN granted.reason ELSE granted.reason_afterwards END,
         granted.subscription_id
     FROM (
-        SELECT subscription_access.*, coalesce(instant < subscription_access.access_until, true) AS has_access
+        SELECT subscription_access.*,
+            subscription_access.grants AND coalesce(instant < subscription_access.access_until, true) AS has_access
         FROM subscription_access
         WHERE subscription_access.access_from <= instant
     ) AS granted

@@ -68,7 +68,8 @@ WITH touched AS (
     SELECT DISTINCT ON (account, livemode, subject) *
     FROM (
         SELECT billed.account, billed.livemode, billed.origin, named.user_id,
-            jsonb_build_array(billed.origin, named.user_id)::text AS subject, cause, at
+            jsonb_build_array(billed.origin, named.user_id)::text AS subject,
+            concerned.cause, at
         FROM concerned
         JOIN subscriptions AS billed USING (account, livemode, id)
         LEFT JOIN customers
@@ -77,7 +78,8 @@ WITH touched AS (
         CROSS JOIN LATERAL (SELECT coalesce(billed.user_id, customers.user_id) AS user_id) AS named
         WHERE named.user_id IS NOT NULL
         UNION ALL
-        SELECT told.account, told.livemode, told.origin, told.message ->> 'user_id', told.subject, cause, at
+        SELECT told.account, told.livemode, told.origin, told.message ->> 'user_id', told.subject,
+            concerned.cause, at
         FROM concerned
         JOIN outbox AS told
             ON told.object_id = concerned.id AND told.account = concerned.account

@@ -66,7 +66,7 @@ UPDATE outbox SET attempts = attempts + 1, try_at = clock_timestamp() + %(lease)
 WHERE id IN (
     SELECT id FROM outbox AS waiting
     WHERE delivered_at IS NULL AND dead_at IS NULL AND kind = ANY(%(kinds)s)
-        AND due_at <= clock_timestamp() AND try_at <= clock_timestamp()
+        AND due_at <= clock_timestamp() AND coalesce(try_at, due_at) <= clock_timestamp()
         AND NOT EXISTS (
             SELECT FROM outbox AS earlier
             WHERE earlier.subject = waiting.subject AND earlier.account = waiting.account
@@ -123,7 +123,7 @@ def pause_after(attempts: int) -> timedelta:
 
 
 _RETRY = """
-UPDATE outbox SET dead_at = NULL, try_at = '-infinity', give_up_at = NULL
+UPDATE outbox SET dead_at = NULL, try_at = NULL, give_up_at = NULL
 WHERE dead_at IS NOT NULL AND (%(object_id)s::text IS NULL OR object_id = %(object_id)s)
 RETURNING id
 """
