@@ -49,13 +49,13 @@ def measure(
     file = write(theatre.directory / "end_to_end.events", business(3, events))
     with theatre.stage("end_to_end") as stage, ExitStack() as processes:
         url = everything(stage, processes)
-        before = stage.drained()
+        before = stage.events()
         with sending(url, events, events=file, seconds=seconds) as load:
             while (elapsed := time.monotonic() - load.began) < seconds and not load.over:
                 time.sleep(min(LOOK_SECONDS, seconds - elapsed))
                 advance(min(LOOK_SECONDS, seconds - elapsed) / seconds)
             elapsed = time.monotonic() - load.began
-            visible = stage.drained() - before
+            visible = stage.events() - before
             accepted = load.result()
     file.unlink()
     return EndToEnd(visible / elapsed, accepted.rate, web_alone, drain_alone)
@@ -68,5 +68,5 @@ def everything(stage: Stage, processes: ExitStack) -> str:
     url, _ = processes.enter_context(stage.web())
     file = write(stage.theatre.directory / "warming.events", business(2, WARMING))
     sent(url, WARMING, events=file)
-    until(lambda: stage.drained() >= WARMING, WARM_SECONDS, "the first events are drained")
+    until(stage.drained, WARM_SECONDS, "the first events are drained")
     return url

@@ -9,7 +9,7 @@ import os
 import selectors
 import socket
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import islice
@@ -108,7 +108,8 @@ def run(
     parts = urlsplit(url)
     assert parts.hostname
     assert parts.port
-    idle = [Connection(parts.hostname, parts.port) for _ in range(connections)]
+    # In turn: the server hangs up on a connection that is not used for seconds.
+    idle = deque(Connection(parts.hostname, parts.port) for _ in range(connections))
     statuses: Counter[int] = Counter()
     latencies: list[float] = []
     with selectors.DefaultSelector() as selector:
@@ -125,7 +126,7 @@ def run(
                 due = began + sent / rate if rate else time.monotonic()
                 if due > now and rate:
                     break
-                idle.pop().send(messages[sent], due)
+                idle.popleft().send(messages[sent], due)
                 sent, left = sent + 1, left - 1
             wait = max(0.0, due - time.monotonic()) if rate and idle and left else 10.0
             for key, _ in selector.select(wait):

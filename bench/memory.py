@@ -85,17 +85,16 @@ def measure(theatre: Theatre, scale: Scale, advance: Callable[[float], None]) ->
 
 def pass_through(stage: Stage, url: str, file: Path, events: int, look: Callable[[], None]) -> None:
     """Send the events and wait until they are drained, looking all the time."""
-    end = stage.drained() + events
 
-    def come() -> bool:
+    def after_a_look(came: bool) -> bool:
         look()
         time.sleep(SAMPLE_SECONDS)
-        return stage.drained() >= end
+        return came
 
     with sending(url, events, events=file) as load:
-        until(lambda: come() or load.over, SETTLE_SECONDS, "all is sent")
+        until(lambda: after_a_look(load.over), SETTLE_SECONDS, "all is sent")
         load.result()
-    until(come, SETTLE_SECONDS, "all is drained")
+    until(lambda: after_a_look(stage.drained()), SETTLE_SECONDS, "all is drained")
 
 
 def sample(memory: Memory, web: int, drain: int) -> None:

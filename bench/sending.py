@@ -36,7 +36,10 @@ class Sending:
 
     @property
     def over(self) -> bool:
-        return self._process.poll() is not None
+        """Whether it has ended. Raises Broken if it failed."""
+        if self._process.poll():
+            raise Broken("the load generator failed; why stands above")
+        return self._process.returncode is not None
 
     def result(self) -> Load:
         """Wait for its end. Raises Broken unless every answer was 200."""
@@ -48,7 +51,7 @@ class Sending:
     def _line(self) -> dict[str, Any]:
         line = self._output.readline()
         if not line:
-            raise Broken("the load generator ended early; what it said stands above")
+            raise Broken("the load generator ended early; why stands above")
         told: dict[str, Any] = orjson.loads(line)
         return told
 

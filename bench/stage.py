@@ -24,6 +24,7 @@ from ingest.partition import partition_of
 from ingest.queues import connect, drain_queue, enqueue_drain
 from ingest.refusal import Refusal
 from ingest.settings import Settings
+from workers.lag import lags
 from workers.readiness import prepare_database
 from workers.servers.embedded import Embedded
 from workers.servers.guardian import Guardian
@@ -165,9 +166,13 @@ class Stage:
         """Ask for a drain."""
         enqueue_drain(drain_queue(self.redis, self.settings))
 
-    def drained(self) -> int:
-        """How many entries of the log were ever drained."""
-        [(count,)] = self.database.execute("SELECT sum(drained) FROM checkpoints").fetchall()
+    def drained(self) -> bool:
+        """Whether all that is in the log is in Postgres, too."""
+        return not any(lag.waiting for lag in lags(EventLog(self.redis, self.settings), self.database))
+
+    def events(self) -> int:
+        """How many events are in Postgres."""
+        [(count,)] = self.database.execute("SELECT count(*) FROM events").fetchall()
         return int(count)
 
     def forget_log(self) -> None:
