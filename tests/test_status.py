@@ -5,13 +5,17 @@ import json
 import pytest
 from click.testing import CliRunner
 
+from ingest.jobs import Jobs
+from ingest.pause import Pause
 from ingest.settings import Settings
+from tests import billing_objects as billing
 from tests.events import NOW, customer, event, intent
 from tests.pipeline import Pipeline
 from workers import backlog
 from workers.commands.status import status
 from workers.commands.status import warnings as told
 from workers.health import examine
+from workers.ledger_health import LedgerHealth
 
 
 def customers(count: int) -> list[dict[str, object]]:
@@ -83,6 +87,18 @@ def test_other_prices_ask_for_a_rebuild(pipeline: Pipeline, settings: Settings) 
     assert "STRIPE_PRICE_… changed since the tables were built: ./run rebuild" in told(examine(other))
 
 
+def test_a_ledger_that_does_not_add_up_is_an_alarm(pipeline: Pipeline, settings: Settings) -> None:
+    pipeline.deliver(billing.event("customer.subscription.created", billing.subscription(discounts=["di_1"])))
+    pipeline.run()
+    health = examine(settings)
+    assert LedgerHealth(residuals=0, paying=1, incomplete=1) == health.ledger
+    assert not any("ledger" in line for line in told(health))
+    pipeline.database.execute("UPDATE mrr_movements SET amount = amount + 1")
+    wrong = examine(settings)
+    assert 1 == wrong.ledger.residuals
+    assert [line for line in told(wrong) if line.startswith("The MRR ledger does not add up at 1 instants")]
+
+
 def test_without_workers_it_says_who_drains(settings: Settings) -> None:
     assert "No drain worker is there: the sweep drains by itself, and slower." in told(examine(settings))
 
@@ -93,3 +109,13 @@ def test_machines_get_one_json_object(pipeline: Pipeline, settings: Settings) ->
     printed = CliRunner().invoke(status, ["--json"], obj=settings).output
     assert 1 == json.loads(printed)["events"]
     assert {"partitions", "log", "events", "dead_letters", "incidents"} <= json.loads(printed).keys()
+
+
+def test_creators_that_pause_and_jobs_that_wait_are_told(pipeline: Pipeline, settings: Settings) -> None:
+    Pause(pipeline.redis, settings).begin("Invalid API Key provided")
+    Jobs(pipeline.redis, settings).create("shop", "create_refund", {})
+    health = examine(settings)
+    assert (0, 1) == (health.creators, health.open_jobs)
+    warned = " ".join(told(health))
+    assert "the creators pause: Invalid API Key provided. No job is lost" in warned
+    assert "Jobs wait, and no creator is there" in warned

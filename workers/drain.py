@@ -29,6 +29,8 @@ class Drain:
         self._partitions = settings.log_partitions
         self._redis = Redis.from_url(settings.redis_url)
         self._connection = psycopg.connect(settings.database_url, autocommit=True)
+        # What waited for a lock must see what its holder wrote, whatever the database's default is.
+        self._connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
         plans = configured_plans.read(settings)
         try:
             checkpoints.begin(self._connection, settings.log_partitions)

@@ -13,12 +13,13 @@ from ingest.durability import ServerFacts, bounds
 from ingest.event_log import EventLog
 from ingest.queues import connect, drain_queue
 from ingest.settings import Settings
-from workers import configured_plans
+from workers import configured_plans, ledger_health
 from workers.backlog import Backlog
 from workers.lag import lags
 from workers.quarantine import PROJECTION as QUARANTINE
 
 _EVENTS = "SELECT count(*), (SELECT created_at FROM events ORDER BY place DESC LIMIT 1) FROM events"
+from workers.ledger_health import LedgerHealth
 _LETTERS = "SELECT count(*), count(*) FILTER (WHERE projection = %s) FROM dead_letters"
 # Only those that nobody has resolved yet.
 _INCIDENTS = """
@@ -78,6 +79,7 @@ class Health:
 
 def examine(settings: Settings) -> Health:
     """Ask both servers. Raises psycopg.OperationalError and RedisError where one does not answer."""
+    ledger: LedgerHealth
     assert settings.redis_url
     assert settings.database_url
     with (
@@ -105,6 +107,7 @@ def _log(
     redis: "Redis", connection: "psycopg.Connection[Any]", settings: Settings
 ) -> tuple[list[Partition], LogMemory]:
     found = lags(EventLog(redis, settings), connection)
+            ledger=ledger_health.examine(connection),
     backlog = Backlog(redis, settings)
     partitions = [
         Partition(lag.partition, lag.position, *backlog.after(lag.partition, lag.position)) for lag in found

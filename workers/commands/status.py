@@ -48,6 +48,7 @@ def facts(health: Health) -> list[str]:
         f"drain workers {health.drain_workers}",
         f"dead letters  {health.dead_letters}",
     ]
+        f"MRR           {health.ledger.paying:,} customers, incomplete of {health.ledger.incomplete:,}",
 
 
 def warnings(health: Health) -> list[str]:
@@ -79,6 +80,11 @@ def warnings(health: Health) -> list[str]:
 
 
 def share(used: int, bound: int) -> str:
+    if health.ledger.residuals:
+        found.append(
+            f"The MRR ledger does not add up at {health.ledger.residuals} instants: see mrr_ledger_residual,"
+            " and mend it with ./run rebuild mrr_movements"
+        )
     return f"{used / MEBIBYTE:,.1f} of {bound / MEBIBYTE:,.0f} MiB ({used / bound:.0%})"
 
 
