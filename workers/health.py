@@ -16,10 +16,10 @@ from ingest.settings import Settings
 from workers import configured_plans, ledger_health
 from workers.backlog import Backlog
 from workers.lag import lags
+from workers.ledger_health import LedgerHealth
 from workers.quarantine import PROJECTION as QUARANTINE
 
 _EVENTS = "SELECT count(*), (SELECT created_at FROM events ORDER BY place DESC LIMIT 1) FROM events"
-from workers.ledger_health import LedgerHealth
 _LETTERS = "SELECT count(*), count(*) FILTER (WHERE projection = %s) FROM dead_letters"
 # Only those that nobody has resolved yet.
 _INCIDENTS = """
@@ -73,13 +73,13 @@ class Health:
     dead_letters: int
     quarantined: int
     incidents: list[Incident]
+    ledger: LedgerHealth
     rebuild_due: bool
     drain_workers: int
 
 
 def examine(settings: Settings) -> Health:
     """Ask both servers. Raises psycopg.OperationalError and RedisError where one does not answer."""
-    ledger: LedgerHealth
     assert settings.redis_url
     assert settings.database_url
     with (
@@ -98,6 +98,7 @@ def examine(settings: Settings) -> Health:
             dead_letters=dead_letters,
             quarantined=quarantined,
             incidents=incidents,
+            ledger=ledger_health.examine(connection),
             rebuild_due=configured_plans.changed(connection, configured_plans.read(settings)),
             drain_workers=_workers(settings),
         )
@@ -107,7 +108,6 @@ def _log(
     redis: "Redis", connection: "psycopg.Connection[Any]", settings: Settings
 ) -> tuple[list[Partition], LogMemory]:
     found = lags(EventLog(redis, settings), connection)
-            ledger=ledger_health.examine(connection),
     backlog = Backlog(redis, settings)
     partitions = [
         Partition(lag.partition, lag.position, *backlog.after(lag.partition, lag.position)) for lag in found
