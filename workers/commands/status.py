@@ -47,8 +47,8 @@ def facts(health: Health) -> list[str]:
         f"duplicates    {log.duplicates:,}, remembered in {share(log.dedupe_bytes, log.dedupe_max_bytes)}",
         f"drain workers {health.drain_workers}",
         f"dead letters  {health.dead_letters}",
-    ]
         f"MRR           {health.ledger.paying:,} customers, incomplete of {health.ledger.incomplete:,}",
+    ]
 
 
 def warnings(health: Health) -> list[str]:
@@ -72,6 +72,11 @@ def warnings(health: Health) -> list[str]:
         found.append("No drain worker is there: the sweep drains by itself, and slower.")
     if health.rebuild_due:
         found.append("STRIPE_PRICE_… changed since the tables were built: ./run rebuild")
+    if health.ledger.residuals:
+        found.append(
+            f"The MRR ledger does not add up at {health.ledger.residuals} instants: see mrr_ledger_residual,"
+            " and mend it with ./run rebuild mrr_movements"
+        )
     if (day := forgotten(health.log)) is not None:
         found.append(
             f"For want of memory the log forgot which events it had up to {day}; the history has not."
@@ -80,11 +85,6 @@ def warnings(health: Health) -> list[str]:
 
 
 def share(used: int, bound: int) -> str:
-    if health.ledger.residuals:
-        found.append(
-            f"The MRR ledger does not add up at {health.ledger.residuals} instants: see mrr_ledger_residual,"
-            " and mend it with ./run rebuild mrr_movements"
-        )
     return f"{used / MEBIBYTE:,.1f} of {bound / MEBIBYTE:,.0f} MiB ({used / bound:.0%})"
 
 
