@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from typing import cast
 
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -13,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ExceptionHandler
 
+from ingest import pause
 from ingest.api import AccessRoute, Api, UnknownJob
 from ingest.api_keys import Forbidden, Unauthorized
 from ingest.appender import Appender, AppendRefused
@@ -24,6 +27,7 @@ from ingest.jobs import KeyReused
 from ingest.logging import RequestLog, note
 from ingest.order import MalformedOrder
 from ingest.order_endpoint import OrderEndpoint
+from ingest.pause import Paused
 from ingest.payload import NotJson
 from ingest.problem import Problem
 from ingest.request import MEDIA_TYPE, BadRequest, Invalid, UnsupportedMediaType
@@ -46,7 +50,8 @@ def create_app(settings: Settings, access: AccessRoute | None = None) -> Starlet
     """
     assert settings.redis_url, "REDIS_URL is set by whoever starts this process"
     waker = Waker(settings)
-    appender = Appender(_connect(settings.redis_url, settings.webhook_timeout_seconds), settings, waker)
+    redis = _connect(settings.redis_url, settings.webhook_timeout_seconds)
+    appender = Appender(redis, settings, waker)
 
     jobs = AsyncJobs(settings)
     orders = OrderEndpoint(settings, jobs)
@@ -56,7 +61,12 @@ def create_app(settings: Settings, access: AccessRoute | None = None) -> Starlet
 
     async def ready(_request: Request) -> Response:
         await appender.check()
-        return JSONResponse({"status": "ready"})
+        body: dict[str, object] = {"status": "ready"}
+        with suppress(RedisError):  # whether events can be appended is all that the status tells
+            paused = Paused.read(cast(bytes | None, await redis.get(pause.key_of(settings.log_prefix))))
+            if paused:
+                body["creators"] = {"paused_since": paused.since.isoformat(), "reason": paused.reason}
+        return JSONResponse(body)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

@@ -113,6 +113,10 @@ class Jobs:
             self._redis.zrem(self._keys.open, *forgotten)
         return [job for job in jobs.values() if job is not None]
 
+    def count_open(self) -> int:
+        """How many jobs are not finished."""
+        return self._redis.zcard(self._keys.open)
+
     def look_again(self, job: Job, seconds: float) -> None:
         """Let `due` leave out this job, if it is still open, for so long from now."""
         now, microseconds = self._redis.time()

@@ -66,8 +66,12 @@ class Pause:
 
     def now(self) -> Paused | None:
         """The pause, if it is one for this key."""
-        found = Paused.read(cast(bytes | None, self._redis.get(self._key)))
+        found = self.of_any_key()
         return found if found and found.key == self._mine else None
+
+    def of_any_key(self) -> Paused | None:
+        """The pause, whoever's key it is for."""
+        return Paused.read(cast(bytes | None, self._redis.get(self._key)))
 
     def may_try(self) -> bool:
         """Whether this process is the one that tries again whether Stripe takes the key."""

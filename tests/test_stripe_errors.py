@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from web_process import serving
 
 from ingest.pause import Pause
 from ingest.settings import Settings
@@ -126,6 +127,16 @@ def test_a_refused_key_pauses_the_creators_and_burns_no_job(shop: Creators) -> N
     assert KEY.encode() not in b"".join(
         shop.redis.get(key) or b"" for key in shop.redis.scan_iter("*:paused")
     )
+
+
+def test_a_pause_is_told_by_readyz_which_still_answers_200(shop: Creators) -> None:
+    shop.double.keys = set()
+    shop.perform(ask(shop))
+    assert shop.settings.redis_url is not None
+    with serving(shop.settings.redis_url, LOG_PREFIX=shop.settings.log_prefix) as web:
+        answer = web.get("/readyz")
+    assert (200, "ready") == (answer.status, answer.json["status"])
+    assert "Invalid API Key provided" == answer.json["creators"]["reason"]
 
 
 def test_the_creators_go_on_when_stripe_takes_the_key_again(shop: Creators) -> None:

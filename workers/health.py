@@ -1,5 +1,6 @@
 """The state of a stack: what waits, what failed, what is in doubt, and how full the log is."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -7,11 +8,13 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 from redis import Redis
-from rq import Worker
+from rq import Queue, Worker
 
 from ingest.durability import ServerFacts, bounds
 from ingest.event_log import EventLog
-from ingest.queues import connect, drain_queue
+from ingest.jobs import Jobs
+from ingest.pause import Pause, Paused
+from ingest.queues import checkout_queue, connect, drain_queue
 from ingest.settings import Settings
 from workers import configured_plans, ledger_health
 from workers.backlog import Backlog
@@ -64,7 +67,10 @@ class Incident:
 
 @dataclass(frozen=True)
 class Health:
-    """`rebuild_due` where the configured plans are not those that the rows were built under."""
+    """`rebuild_due` where the configured plans are not those that the rows were built under.
+
+    `open_jobs` are the creators' jobs that are not finished.
+    """
 
     partitions: list[Partition]
     log: LogMemory
@@ -76,6 +82,9 @@ class Health:
     ledger: LedgerHealth
     rebuild_due: bool
     drain_workers: int
+    creators: int
+    open_jobs: int
+    creators_paused: Paused | None
 
 
 def examine(settings: Settings) -> Health:
@@ -100,7 +109,10 @@ def examine(settings: Settings) -> Health:
             incidents=incidents,
             ledger=ledger_health.examine(connection),
             rebuild_due=configured_plans.changed(connection, configured_plans.read(settings)),
-            drain_workers=_workers(settings),
+            drain_workers=_workers(settings, drain_queue),
+            creators=_workers(settings, checkout_queue),
+            open_jobs=Jobs(redis, settings).count_open(),
+            creators_paused=Pause(redis, settings).of_any_key(),
         )
 
 
@@ -126,6 +138,6 @@ def _log(
     )
 
 
-def _workers(settings: Settings) -> int:
+def _workers(settings: Settings, queue: Callable[["Redis", Settings], Queue]) -> int:
     with connect(settings) as redis:
-        return Worker.count(queue=drain_queue(redis, settings))
+        return Worker.count(queue=queue(redis, settings))

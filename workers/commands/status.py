@@ -46,6 +46,7 @@ def facts(health: Health) -> list[str]:
         f"log           {share(log.bytes, log.max_bytes)}, {log.entries:,} entries",
         f"duplicates    {log.duplicates:,}, remembered in {share(log.dedupe_bytes, log.dedupe_max_bytes)}",
         f"drain workers {health.drain_workers}",
+        f"creators      {health.creators}, {health.open_jobs:,} jobs to do",
         f"dead letters  {health.dead_letters}",
         f"MRR           {health.ledger.paying:,} customers, incomplete of {health.ledger.incomplete:,}",
     ]
@@ -54,6 +55,13 @@ def facts(health: Health) -> list[str]:
 def warnings(health: Health) -> list[str]:
     """What someone should look at, and how."""
     found = []
+    if paused := health.creators_paused:
+        found.append(
+            f"Stripe does not take STRIPE_SECRET_KEY since {paused.since:%F %T}, and the creators pause: "
+            f"{paused.reason}. No job is lost; they go on with a good key."
+        )
+    if health.open_jobs and not health.creators:
+        found.append("Jobs wait, and no creator is there: set STRIPE_SECRET_KEY, and start one.")
     if health.dead_letters:
         found.append("Some objects could not be digested: see ./run dead-letters")
     if health.quarantined:
