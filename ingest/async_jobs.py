@@ -9,6 +9,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from ingest.headroom import Headroom, NoRoom
 from ingest.job import Job, JobKeys
 from ingest.job_scripts import CREATE
 from ingest.jobs import CLIENT_SECRET_SECONDS, created, creation
@@ -24,7 +25,7 @@ log = structlog.get_logger()
 
 
 class JobsUnavailable(Exception):
-    """Redis does not answer, or not in time: nothing was promised, so send the request again."""
+    """Redis does not answer in time, or has no room: nothing was promised, so send the request again."""
 
 
 class AsyncJobs:
@@ -44,6 +45,8 @@ class AsyncJobs:
             socket_connect_timeout=self._timeout,
         )
         self._waiters = 0
+        self._headroom = Headroom(self._redis, settings)
+        self._replicas = settings.wait_replicas
         self._create = self._redis.register_script(CREATE)
         self._rq_redis = connect(settings, self._timeout)
         self._queues = {
@@ -60,7 +63,8 @@ class AsyncJobs:
         """
         keys, arguments = creation(self._keys, source, kind, command, idempotency_key, urgent=urgent)
         async with self._answering():
-            job, fresh = created(await self._create(keys=keys, args=arguments))
+            await self._headroom.check()
+            job, fresh = created(await self._write(keys, arguments))
         if fresh:
             await self._enqueue(job)
         return job
@@ -105,6 +109,17 @@ class AsyncJobs:
         await self._waiting.aclose()
         self._rq_redis.close()
 
+    async def _write(self, keys: list[str], arguments: list[str | bytes | int]) -> Any:
+        if not self._replicas:
+            return await self._create(keys=keys, args=arguments)
+        pipeline = self._redis.pipeline(transaction=False)
+        await self._create(keys=keys, args=arguments, client=pipeline)
+        pipeline.execute_command("WAIT", self._replicas, int(self._timeout * 1000))
+        answer, reached = await pipeline.execute()
+        if reached < self._replicas:
+            raise JobsUnavailable(f"{reached} of {self._replicas} replicas have the job")
+        return answer
+
     async def _enqueue(self, job: Job) -> None:
         try:
             await asyncio.to_thread(enqueue_job, self._queues[job.urgent], job.id, job.kind)
@@ -120,5 +135,7 @@ class AsyncJobs:
                 yield
         except TimeoutError:
             raise JobsUnavailable(f"Redis did not answer within {self._timeout:g} s") from None
+        except NoRoom as error:
+            raise JobsUnavailable(str(error)) from error
         except RedisError as error:
             raise JobsUnavailable(f"Redis: {type(error).__name__}") from error

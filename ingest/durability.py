@@ -14,8 +14,8 @@ from ingest.settings import Settings
 
 LOG_SHARE = 0.6
 DEDUPE_SHARE = 0.2
-"""Of `maxmemory`. The rest is RQ's: at `maxmemory` no worker can even register, and a log that fills
-everything could never be drained."""
+"""Of `maxmemory`. The rest is RQ's and the jobs': at `maxmemory` no worker can even register, and a log that
+fills everything could never be drained."""
 
 MOST_SHARE = 0.9
 
@@ -38,6 +38,7 @@ class ServerFacts:
     system_memory: int
     settings: Mapping[str, str]
     unread: str | None = None
+    used_memory: int = 0
 
     @classmethod
     async def ask(cls, redis: "AsyncRedis") -> Self:
@@ -66,6 +67,7 @@ class ServerFacts:
             system_memory=int(info.get("total_system_memory", 0)),
             settings={_text(name): _text(value) for name, value in settings.items()},
             unread=unread,
+            used_memory=int(info.get("used_memory", 0)),
         )
 
     @property

@@ -56,3 +56,30 @@ def test_a_wait_that_redis_cuts_off_is_answered_with_where_the_job_is(servers):
         redis.set(done, "not a list")  # the command that waits fails, and the job is as durable as it was
         answer = shop.post("/payment-intents", idempotency_key="cut", prefer="wait=10")
         assert (answer.status, answer.json["id"]) == (202, job_id)
+
+
+def test_a_redis_that_is_nearly_full_or_may_forget_is_trusted_with_no_job(valkey):
+    valkey.start()
+    with serving(valkey.url, **API) as web, Redis.from_url(valkey.url) as redis:
+        shop = ApiClient(web)
+        assert accepted(shop)
+        most = redis.config_get("maxmemory")["maxmemory"]
+        redis.setrange("ballast", 20_000_000, b"x")
+        redis.config_set("maxmemory", int(redis.info("memory")["used_memory"] * 1.05))
+        full = until(lambda: refusal(shop))
+        assert "nearly full" in full.json["detail"]
+        redis.config_set("maxmemory", most)
+        until(lambda: accepted(shop))
+        redis.config_set("appendfsync", "everysec")
+        forgetful = until(lambda: refusal(shop))
+        assert "appendfsync" in forgetful.json["detail"]
+
+
+def test_a_job_that_replicas_do_not_have_is_not_promised(servers):
+    with serving(servers.redis_url, **API, WAIT_REPLICAS="1", WEBHOOK_TIMEOUT_SECONDS="0.5") as web:
+        assert refusal(ApiClient(web))
+
+
+def refusal(client):
+    answer = client.post("/payment-intents")
+    return answer if answer.status == 503 else None
