@@ -9,6 +9,7 @@ import pytest
 from ingest.settings import Callback
 from tests.billing_objects import DAY, event, item, price, subscription
 from tests.pipeline import Pipeline
+from workers.access_grace import remember
 from workers.drain import Drain
 from workers.rebuild import Rebuild
 
@@ -95,6 +96,20 @@ def test_grace_ends_by_itself(told):
     [_, in_grace, after] = told(created(plan()), updated(plan("past_due")))
     assert ("pro", "past_due") == in_grace[:2]
     assert ("pro", "unpaid") == after[:2]
+
+
+def test_other_days_of_grace_are_told_to_whom_they_concern(told, telling, calling):
+    told(created(plan("past_due")), created(plan(id="sub_2", metadata={"user_id": "u_2"})))
+    with telling.database.transaction():
+        remember(telling.database, calling)
+    assert 3 == len(telling.rows("outbox"))
+    remember(telling.database, calling.model_copy(update={"access_grace_days": 3}))
+    *_, longer, after = [row for row in telling.rows("outbox") if row["message"]["user_id"] == "u_1"]
+    assert "access_grace_days 3" == longer["cause"]
+    assert ("unpaid", timedelta(days=-4)) == (
+        after["message"]["reason"],
+        after["due_at"] - datetime.fromtimestamp(NOW + 6 * DAY, UTC),
+    )
 
 
 def test_a_subscription_that_never_gave_access_is_not_told(told):

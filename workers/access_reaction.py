@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 from psycopg import Connection
 from psycopg.rows import tuple_row
 
-from ingest.event import Event
 from ingest.payload import dump
 from ingest.settings import Settings
 from projections.access import Access, Due, retold
@@ -33,10 +32,21 @@ class User(NamedTuple):
     cause: str
 
 
+class Touched(NamedTuple):
+    """A subscription or customer that changed, and why: an event and its instant, or what else it was."""
+
+    account: str
+    livemode: bool
+    object: str
+    id: str
+    cause: str
+    at: datetime | None
+
+
 # Advisory locks of two classes, 1 for customers and 2 for users, with 1,024 slots each.
 _LOCK_CUSTOMERS = """
 WITH touched AS (
-    SELECT * FROM unnest(%(accounts)s::text[], %(livemodes)s::boolean[], %(objects)s::text[], %(ids)s::text[])
+    SELECT * FROM unnest(%(account)s::text[], %(livemode)s::boolean[], %(object)s::text[], %(id)s::text[])
         AS touched (account, livemode, object, id)
 ), slots AS MATERIALIZED (
     SELECT DISTINCT hashtext(customer_id) & 1023 AS slot FROM (
@@ -52,8 +62,8 @@ SELECT pg_advisory_xact_lock(1, slot) FROM slots
 # Also those whom the outbox told of one of these subscriptions, which may be another user's by now.
 _LOCK_USERS = """
 WITH touched AS (
-    SELECT * FROM unnest(%(accounts)s::text[], %(livemodes)s::boolean[], %(objects)s::text[], %(ids)s::text[],
-        %(causes)s::text[], %(instants)s::timestamptz[])
+    SELECT * FROM unnest(%(account)s::text[], %(livemode)s::boolean[], %(object)s::text[], %(id)s::text[],
+        %(cause)s::text[], %(at)s::timestamptz[])
         AS touched (account, livemode, object, id, cause, at)
 ), concerned AS (
     SELECT account, livemode, id, cause, at FROM touched WHERE object = 'subscription'
@@ -166,20 +176,22 @@ def reaction(settings: Settings) -> Reaction | None:
         return None
 
     def react(connection: "Connection[Any]", standings: Sequence[Standing]) -> None:
-        tell(connection, standings, settings.callback_origins)
+        tell(connection, _touched(standings), settings.callback_origins)
 
     return Reaction(frozenset({"subscription", "customer"}), react)
 
 
-def tell(connection: "Connection[Any]", standings: Iterable[Standing], audience: list[str] | None) -> None:
+def tell(connection: "Connection[Any]", touched: Sequence[Touched], audience: list[str] | None) -> None:
     """Write down whose access changed with these objects, and when it will change by itself.
 
     `audience` has the labels of the origins that want to know, or is None for all.
     """
-    touched = _touched(standings) | {"audience": audience}
+    columns: dict[str, Any] = {"audience": audience}
+    for name, values in zip(Touched._fields, zip(*touched, strict=True), strict=True):
+        columns[name] = list(values)
     with connection.cursor(row_factory=tuple_row) as cursor:
-        cursor.execute(_LOCK_CUSTOMERS, touched)
-        users = [User(*row[:-1]) for row in cursor.execute(_LOCK_USERS, touched).fetchall()]
+        cursor.execute(_LOCK_CUSTOMERS, columns)
+        users = [User(*row[:-1]) for row in cursor.execute(_LOCK_USERS, columns).fetchall()]
         if not users:
             return
         wanted: dict[str, Any] = {
@@ -205,25 +217,14 @@ def tell(connection: "Connection[Any]", standings: Iterable[Standing], audience:
                 cursor.executemany(_TELL, [_row(user, due, now) for due in new])
 
 
-def _touched(standings: Iterable[Standing]) -> dict[str, Any]:
-    standings = list(standings)
-    # None of them arrived where the object only lost one, to another object.
-    causes = [max(one.arrived, key=_when, default=None) for one in standings]
-    return {
-        "accounts": [one.identity.account for one in standings],
-        "livemodes": [one.identity.livemode for one in standings],
-        "objects": [one.identity.object for one in standings],
-        "ids": [one.identity.object_id for one in standings],
-        "causes": [
-            cause.id if cause else one.identity.object_id
-            for cause, one in zip(causes, standings, strict=True)
-        ],
-        "instants": [cause and cause.created_at for cause in causes],
-    }
-
-
-def _when(event: Event) -> tuple[int, str]:
-    return event.created, event.id
+def _touched(standings: Iterable[Standing]) -> list[Touched]:
+    """The objects, each with the newest event that arrived; none did where it only lost one to another."""
+    found = []
+    for one in standings:
+        newest = max(one.arrived, key=lambda event: (event.created, event.id), default=None)
+        cause = (newest.id, newest.created_at) if newest else (one.identity.object_id, None)
+        found.append(Touched(*one.identity, *cause))
+    return found
 
 
 def _by_user(dues: Iterable[tuple[int, Due]]) -> dict[int, list[Due]]:

@@ -45,6 +45,7 @@ COMMANDS: Mapping[str, Lazy] = {
     "web": Lazy("workers.commands.processes:web", "Receive webhooks (one process of a stack)."),
     "drain": Lazy("workers.commands.processes:drain", "Drain the log into Postgres (one process)."),
     "creator": Lazy("workers.commands.processes:creator", "Make what is asked for at Stripe (one process)."),
+    "outbox": Lazy("workers.commands.processes:outbox", "Tell other systems what changed (one process)."),
     "scheduler": Lazy("workers.commands.processes:scheduler", "Enqueue scheduled jobs (one process)."),
     "sweep": Lazy("workers.commands.processes:sweep", "Find what was not drained, and trim (one process)."),
 }

@@ -32,7 +32,7 @@ class OutboxWorker:
         self._database: psycopg.Connection[Any] | None = None
 
     def run_once(self, patience: float = 0.0) -> bool:
-        """Begin what is due and settle what is done; returns whether anything is under way.
+        """Begin what is due and settle what is done; returns whether there was or is anything.
 
         Waits for `patience` seconds at most, for one that is under way. Raises psycopg.OperationalError while
         the database is away: what was delivered meanwhile is settled afterwards, or delivered once more.
@@ -44,7 +44,7 @@ class OutboxWorker:
         for future in done:
             self._settle(database, self._under_way[future], future.result())
             del self._under_way[future]
-        return bool(self._under_way)
+        return bool(done or self._under_way)
 
     def close(self) -> None:
         """Wait for what is under way; what cannot be settled any more is delivered again after its lease."""

@@ -8,7 +8,7 @@ from ingest import durability
 from ingest.durability import ServerFacts
 from ingest.refusal import Refusal
 from ingest.settings import Settings
-from workers import checkpoints
+from workers import access_grace, checkpoints
 from workers.database import apply_schema, ensure_schema
 from workers.durability import refuse_undurable
 
@@ -45,3 +45,4 @@ def prepare_database(settings: Settings, *, anew: bool = False) -> None:
             refuse_undurable(connection)
         (apply_schema if anew else ensure_schema)(connection)
         checkpoints.begin(connection, settings.log_partitions)
+        access_grace.remember(connection, settings)

@@ -76,6 +76,7 @@ class Up:
             ),
             self._part("scheduler", "scheduler", environment=environment),
             self._part("sweep", "sweep", environment=environment),
+            self._part("outbox", "outbox", environment=environment),
             *self._creators(environment),
         ]
         stack = Stack(os.getpid(), f"http://{reachable(settings.host)}:{port}", ours(environment))

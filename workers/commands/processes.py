@@ -13,10 +13,13 @@ class Unset(Refusal):
 
 @click.command()
 def web() -> None:
-    """Receive webhooks on HOST and PORT until SIGTERM. Needs REDIS_URL."""
+    """Receive webhooks on HOST and PORT until SIGTERM. Needs REDIS_URL; without DATABASE_URL it cannot tell
+    who has access."""
     from ingest import web
+    from projections.access_route import UserAccess
 
-    web.main(_settings("REDIS_URL"))
+    settings = _settings("REDIS_URL")
+    web.main(settings, UserAccess(settings) if settings.database_url else None)
 
 
 @click.command()
@@ -61,6 +64,18 @@ def creator(checkouts: bool) -> None:
     settings = _settings("REDIS_URL", "STRIPE_SECRET_KEY")
     configure()
     creator.main(settings, only_checkouts=checkouts)
+
+
+@click.command()
+def outbox() -> None:
+    """Tell other systems what changed, until SIGTERM. Needs DATABASE_URL. Any number may run."""
+    from workers import outbox_worker
+    from workers.readiness import prepare_database
+
+    settings = _settings("DATABASE_URL")
+    prepare_database(settings)
+    configure()
+    outbox_worker.main(settings)
 
 
 def _settings(*needed: str) -> Settings:
