@@ -23,8 +23,8 @@ def render(document: dict[str, Any]) -> str:
             "<meta name=viewport content='width=device-width'>",
             f"<title>{_text(document['info']['title'])}</title><style>{STYLE}</style>",
             f"<h1>{_text(document['info']['title'])}</h1><p>{_text(document['info']['description'])}</p>",
-            "<p>Every call takes <code>Authorization: Bearer</code> and a key of API_KEYS. ",
-            "For programs: <a href=openapi.json>openapi.json</a>.</p>",
+            "<p>Every call but a checkout page's takes <code>Authorization: Bearer</code> and a key of ",
+            "API_KEYS. For programs: <a href=openapi.json>openapi.json</a>.</p>",
             *(
                 part
                 for path, methods in document["paths"].items()

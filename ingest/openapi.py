@@ -42,6 +42,22 @@ PROBLEM_EXAMPLE: Json = {
 
 ACCESS_EXAMPLE: Json = {"user_id": "42", "plan_type": "pro", "has_access": True, "reason": "active"}
 
+INTENT_EXAMPLE: Json = {
+    "id": "pi_3Q0PvK2eZvKYlo2C1dXJzYtH",
+    "amount": 1250,
+    "currency": "eur",
+    "client_secret": "pi_3Q0PvK2eZvKYlo2C1dXJzYtH_secret_…",
+    "publishable_key": "pk_test_…",
+}
+
+ORDER_KEY: Json = {
+    "name": "key",
+    "in": "query",
+    "required": True,
+    "schema": {"type": "string"},
+    "description": "The order's own `order_key`, which stands for a key of API_KEYS.",
+}
+
 REFUSALS = {
     "400": "The request cannot be read, or Stripe refused it as wrong",
     "401": "The Authorization header is missing or wrong",
@@ -122,6 +138,7 @@ def document() -> Json:
     paths: Json = {command.path: {"post": _operation(command)} for command in COMMANDS}
     paths["/jobs/{job_id}"] = {"get": _get("What became of a job", "job_id", JOB_EXAMPLE, "Job", prefer=True)}
     paths["/users/{user_id}/access"] = {"get": _get("Whether a user has access", "user_id", ACCESS_EXAMPLE)}
+    paths["/orders/woocommerce/{source}/{order_id}/intent"] = {"get": _intent()}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -177,6 +194,23 @@ def _get(summary: str, name: str, example: Json, schema: str | None = None, *, p
     }
 
 
+def _intent() -> Json:
+    summary = "What a checkout page needs to collect an order's payment"
+    return {
+        "operationId": "collect_order",
+        "summary": summary,
+        "security": [],
+        "parameters": [_in_path("source"), _in_path("order_id", "integer"), ORDER_KEY],
+        "responses": {
+            "200": _answer(summary, INTENT_EXAMPLE, None),
+            "404": _problem("There is no such order, or its key is another"),
+            "409": _problem("The order awaits no payment by this service"),
+            "422": _problem("No payment can be made for this order"),
+            "503": _problem("The shop is away, or the payment is still being made: ask again"),
+        },
+    }
+
+
 def _schema(command: type[Command]) -> Json:
     """The body's schema: what stands in the path is not in it."""
     schema = command.model_json_schema()
@@ -186,8 +220,8 @@ def _schema(command: type[Command]) -> Json:
     return {**schema, **({"required": required} if required else {})}
 
 
-def _in_path(name: str) -> Json:
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+def _in_path(name: str, kind: str = "string") -> Json:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": kind}}
 
 
 def _answer(description: str, example: Json, schema: str | None) -> Json:

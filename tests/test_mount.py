@@ -6,16 +6,22 @@ import json
 import pytest
 from api_client import API, KEYS
 from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
 from starlette.routing import Mount
 
 from ingest.app import create_app
 from ingest.settings import Settings
 
 
+async def told(request, source):
+    return PlainTextResponse(f"{source}: {request.path_params['user_id']}")
+
+
 @pytest.fixture
 def parent(settings, redis):
     keys = Settings.from_environment({"API_KEYS": API["API_KEYS"]}).api_keys
-    return Starlette(routes=[Mount("/payments", create_app(settings.model_copy(update={"api_keys": keys})))])
+    payments = create_app(settings.model_copy(update={"api_keys": keys}), access=told)
+    return Starlette(routes=[Mount("/payments", payments)])
 
 
 def ask(app, *requests):
@@ -72,3 +78,8 @@ def test_a_mounted_api_answers_under_its_path_alone(parent):
         )
     ]
     assert statuses == [200, 200, 404, 404, 404]
+
+
+def test_whoever_has_a_database_answers_for_access_to_the_source_that_asks(parent):
+    [(status, _, answer)] = ask(parent, ("GET", "/payments/users/42/access"))
+    assert (status, answer) == (200, b"shop: 42")
