@@ -46,7 +46,7 @@ def _operation(document: dict[str, Any], path: str, method: str, operation: dict
     if content := operation.get("requestBody", {}).get("content", {}).get("application/json"):
         schema = document["components"]["schemas"][content["schema"]["$ref"].rpartition("/")[2]]
         rows += [
-            (name, _kind(field, name in schema.get("required", ())), field.get("description", ""))
+            (name, _kind(field, name in schema.get("required", ())), _description(field))
             for name, field in schema["properties"].items()
         ]
         example = content["example"]
@@ -58,9 +58,8 @@ def _operation(document: dict[str, Any], path: str, method: str, operation: dict
 
 def _kind(field: dict[str, Any], required: bool) -> str:
     """What a field takes, in words."""
-    options = [option for option in field.get("anyOf", [field]) if option.get("type") != "null"]
     words = []
-    for option in options:
+    for option in _options(field):
         limits = [
             f"{word} {option[name]}"
             for name, word in (("minimum", "from"), ("maximum", "to"), ("maxLength", "at most"))
@@ -69,6 +68,16 @@ def _kind(field: dict[str, Any], required: bool) -> str:
         choices = " | ".join(option["enum"]) if "enum" in option else option.get("type", "")
         words.append(" ".join([choices, *limits, *([option["pattern"]] if "pattern" in option else [])]))
     return ("required, " if required else "") + " or ".join(words)
+
+
+def _description(field: dict[str, Any]) -> str:
+    told = (each.get("description") for each in (field, *_options(field)))
+    return next(filter(None, told), "")
+
+
+def _options(field: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a field may be besides null."""
+    return [option for option in field.get("anyOf", [field]) if option.get("type") != "null"]
 
 
 def _table(rows: list[tuple[str, str, str]]) -> str:

@@ -40,7 +40,15 @@ PROBLEM_EXAMPLE: Json = {
     "errors": [{"field": "total", "detail": "jpy has no decimals"}],
 }
 
-ACCESS_EXAMPLE: Json = {"user_id": "42", "plan_type": "pro", "has_access": True, "reason": "active"}
+ACCESS_EXAMPLE: Json = {
+    "user_id": "42",
+    "livemode": True,
+    "plan_type": "pro",
+    "has_access": True,
+    "access_until": "2026-12-02T10:00:00+00:00",
+    "reason": "active",
+    "subscription_id": "sub_1Q0PvK2eZvKYlo2C",
+}
 
 INTENT_EXAMPLE: Json = {
     "id": "pi_3Q0PvK2eZvKYlo2C1dXJzYtH",
@@ -48,6 +56,13 @@ INTENT_EXAMPLE: Json = {
     "currency": "eur",
     "client_secret": "pi_3Q0PvK2eZvKYlo2C1dXJzYtH_secret_…",
     "publishable_key": "pk_test_…",
+}
+
+LIVEMODE: Json = {
+    "name": "livemode",
+    "in": "query",
+    "schema": {"type": "boolean"},
+    "description": "Of live or of test data; by the service's own key unless given.",
 }
 
 ORDER_KEY: Json = {
@@ -136,8 +151,10 @@ PROBLEM_SCHEMA: Json = {
 def document() -> Json:
     """The whole description. What no client calls (probes, Stripe's and a shop's deliveries) is not in it."""
     paths: Json = {command.path: {"post": _operation(command)} for command in COMMANDS}
-    paths["/jobs/{job_id}"] = {"get": _get("What became of a job", "job_id", JOB_EXAMPLE, "Job", prefer=True)}
-    paths["/users/{user_id}/access"] = {"get": _get("Whether a user has access", "user_id", ACCESS_EXAMPLE)}
+    paths["/jobs/{job_id}"] = {"get": _get("What became of a job", "job_id", JOB_EXAMPLE, PREFER, "Job")}
+    paths["/users/{user_id}/access"] = {
+        "get": _get("Whether a user has access", "user_id", ACCESS_EXAMPLE, LIVEMODE)
+    }
     paths["/orders/woocommerce/{source}/{order_id}/intent"] = {"get": _intent()}
     return {
         "openapi": "3.1.0",
@@ -179,11 +196,11 @@ def _operation(command: type[Command]) -> Json:
     }
 
 
-def _get(summary: str, name: str, example: Json, schema: str | None = None, *, prefer: bool = False) -> Json:
+def _get(summary: str, name: str, example: Json, parameter: Json, schema: str | None = None) -> Json:
     return {
         "operationId": summary.lower().replace(" ", "_"),
         "summary": summary,
-        "parameters": [_in_path(name), *([PREFER] if prefer else [])],
+        "parameters": [_in_path(name), parameter],
         "responses": {
             "200": _answer(summary, example, schema),
             "401": _refusal("401"),

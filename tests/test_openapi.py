@@ -99,3 +99,4 @@ def test_the_page_to_read_needs_nothing_from_elsewhere(web):
         assert f"POST {command.path}" in page
         for field in command.model_fields:
             assert field in page
+    assert "in the currency&#x27;s minor unit" in page
