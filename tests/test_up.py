@@ -230,8 +230,11 @@ def test_killed_it_leaves_no_process_and_the_next_start_finds_all_data(tmp_path:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_told_to_stop_it_stops_everything(tmp_path: Path, number: signal.Signals) -> None:
-    with Running(tmp_path / "home", DRAIN_WORKERS="2") as running:
+    with Running(tmp_path / "home", DRAIN_WORKERS="2", STRIPE_SECRET_KEY="sk_test_x") as running:
         assert "workers    2 drain" in running.said
+        assert "2 creators" in running.said
+        assert {"creator", "--checkouts"} <= set(running.parts())
+        assert "sk_test_x" not in running.said
         everything = psutil.Process(running.process.pid).children(recursive=True)
         running.process.send_signal(number)
         assert 0 == running.process.wait(30)

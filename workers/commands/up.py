@@ -51,7 +51,7 @@ def told(settings: Settings, stack: Stack) -> str:
         f"  web        {stack.web}/webhooks",
         f"  redis      {redis}",
         f"  database   {database}",
-        f"  workers    {settings.drain_workers} drain, scheduler, sweep",
+        f"  workers    {settings.drain_workers} drain, scheduler, sweep, {creators(settings)}",
         f"  secret     {secret_line(settings, started)}",
         "",
         "Next:",
@@ -60,6 +60,12 @@ def told(settings: Settings, stack: Stack) -> str:
         "  ./run status    see what waits, what failed, and how full the log is",
     ]
     return "\n".join(lines)
+
+
+def creators(settings: Settings) -> str:
+    if not settings.stripe_secret_key:
+        return "no creators (they need STRIPE_SECRET_KEY)"
+    return f"{settings.creator_workers} creators"
 
 
 def secret_line(settings: Settings, started: Settings) -> str:
