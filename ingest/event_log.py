@@ -141,6 +141,11 @@ class EventLog:
         keys = [self.keys.log(partition), self.keys.book(partition)]
         return int(cast(int, self._trim(keys=keys, args=[keep, TRIM_LIMIT, position, event_id])))
 
+    def was_trimmed(self, partition: int) -> bool:
+        """Whether entries have left the partition, so that its oldest is not the first there was."""
+        trimmed: Any = self.redis.hget(self.keys.book(partition), "trimmed")
+        return int(trimmed or 0) > 0
+
     def forget_duplicates(self, partition: int) -> None:
         """Take again what is remembered, so that what Stripe sends again comes through."""
         _, _, *seen = self.keys.of_append(partition)

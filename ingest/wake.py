@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 from redis import Redis
-from redis.client import Pipeline
 from redis.exceptions import RedisError
 
 from ingest.event_log import Keys
@@ -30,9 +29,9 @@ class WakeFlag:
         self._redis = redis
         self._key = Keys(settings.log_prefix).wake
 
-    def lower_for(self, pipeline: "Pipeline", partitions: Collection[int]) -> None:
-        """Lower the flags of partitions whose locks the caller holds, when its pipeline runs."""
-        pipeline.srem(self._key, *partitions)
+    def lower_for(self, partitions: Collection[int]) -> None:
+        """Lower the flags of partitions whose locks the caller holds."""
+        self._redis.srem(self._key, *partitions)
 
     def raised(self) -> set[int]:
         """The partitions whose flags are up."""
@@ -58,7 +57,8 @@ class Waker:
 
     def _enqueue(self) -> None:
         try:
-            enqueue_drain(self._queue)
+            if not self._queue.count:  # a job that waits already will see these events, too
+                enqueue_drain(self._queue)
         except RedisError as error:
             log.warning(
                 "the drain was not woken; the sweep will find the events", reason=type(error).__name__

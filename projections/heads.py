@@ -27,6 +27,10 @@ class Head(NamedTuple):
     prefix: Prefix | None
 
 
+class TooMuch(Exception):
+    """The histories of these objects together are more than memory should hold: take fewer at a time."""
+
+
 @dataclass
 class Standing:
     """An object as a batch leaves it.
@@ -58,6 +62,9 @@ _EVENTS = f"""
 SELECT {KEY}, place, source, coalesce(payload_clean, payload) FROM events JOIN {_WANTED} USING ({KEY})
 WHERE NOT quarantined
 """  # noqa: S608 (constants)
+_SIZE = f"""
+SELECT coalesce(sum(octet_length(payload)), 0) FROM events JOIN {_WANTED} USING ({KEY}) WHERE NOT quarantined
+"""  # noqa: S608 (constants)
 _EVENTS_BY_PLACE = """
 SELECT place, account, source, coalesce(payload_clean, payload) FROM events WHERE place = ANY(%s)
 """
@@ -76,11 +83,13 @@ def advance(
     arrived: Iterable[Arrived],
     displaced: Collection[Identity],
     in_whole: Collection[str],
+    most_bytes: int,
 ) -> list[Standing]:
     """Bring the heads up to date with events that were just recorded; returns each object's standing.
 
     `displaced` are objects that lost an event or had its body replaced; `in_whole` the object types whose
-    every event is wanted. The caller holds the locks of the objects' partitions.
+    every event is wanted. The caller holds the locks of the objects' partitions. Raises TooMuch where the
+    histories to read take more than `most_bytes`, and fewer objects would do.
     """
     fresh: defaultdict[Identity, list[Arrived]] = defaultdict(list)
     for one in arrived:
@@ -100,6 +109,8 @@ def advance(
             or not _all_after(heads[identity], fresh[identity])
         )
     ]
+    if len(whole_sets) > 1 and _size(connection, whole_sets) > most_bytes:
+        raise TooMuch
     sets = load(connection, whole_sets)
     starts = _events_by_place(
         connection,
@@ -159,6 +170,11 @@ def load(connection: "Connection", identities: Sequence[Identity]) -> dict[Ident
             if event.identity:  # a thin event names the object, too, and tells nothing of it
                 found[event.identity].append(Arrived(event, place))
     return found
+
+
+def _size(connection: "Connection", identities: Sequence[Identity]) -> int:
+    [(size,)] = connection.execute(_SIZE, _columns(identities)).fetchall()
+    return int(size)
 
 
 def stored(payload: str, source: str, account: str) -> Event:

@@ -4,28 +4,46 @@ An event that kills its process rolls its own transaction back, so only a counte
 counter stands in Redis beside the log, goes up before a batch is touched, and goes when it is done.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
+from typing import Any
 
-from redis.client import Pipeline
+from redis import Redis
+from redis.exceptions import OutOfMemoryError
 
 from ingest.event_log import Keys
 
 
 class Attempts:
-    """The counters, by partition; each call adds its command to the caller's pipeline."""
+    """The counters, by partition. Without memory Redis counts nothing; the drain, which frees some, goes on."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, redis: "Redis", keys: Keys) -> None:
+        self._redis = redis
         self._keys = keys
 
-    def begin(self, pipeline: "Pipeline", partition: int, position: str) -> None:
-        """Count one attempt at what follows `position`; the answer is how many were begun, this one too."""
-        pipeline.hincrby(self._keys.attempts(partition), position, 1)
+    def begin(self, positions: Mapping[int, str]) -> dict[int, int]:
+        """Count an attempt at what follows each partition's position; returns how many were begun by now."""
+        answers = self._add(positions, 1)
+        return dict(zip(positions, answers, strict=True))
 
-    def withdraw(self, pipeline: "Pipeline", partition: int, position: str) -> None:
-        """Take one attempt back: the partition was left alone after all."""
-        pipeline.hincrby(self._keys.attempts(partition), position, -1)
+    def withdraw(self, positions: Mapping[int, str]) -> None:
+        """Take one attempt back: these partitions were left alone after all."""
+        self._add(positions, -1)
 
-    def end(self, pipeline: "Pipeline", partitions: Iterable[int]) -> None:
+    def end(self, partitions: Collection[int]) -> None:
         """The attempts came to an end, well or not: their process lives."""
-        for partition in partitions:
-            pipeline.delete(self._keys.attempts(partition))
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for partition in partitions:
+                pipeline.delete(self._keys.attempts(partition))
+            pipeline.execute()
+
+    def _add(self, positions: Mapping[int, str], amount: int) -> list[int]:
+        if not positions:
+            return []
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for partition, position in positions.items():
+                pipeline.hincrby(self._keys.attempts(partition), position, amount)
+            answers: list[Any] = pipeline.execute(raise_on_error=False)
+        for answer in answers:
+            if isinstance(answer, Exception) and not isinstance(answer, OutOfMemoryError):
+                raise answer
+        return [1 if isinstance(answer, OutOfMemoryError) else int(answer) for answer in answers]

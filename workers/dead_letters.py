@@ -19,7 +19,10 @@ SELECT account, livemode, object, object_id, projection, event_id, reason, detec
 FROM dead_letters WHERE %(object_id)s::text IS NULL OR object_id = %(object_id)s
 ORDER BY detected_at, object_id, projection
 """
-_RELEASE = "UPDATE events SET quarantined = false WHERE event_id = %s"
+_RELEASE = """
+UPDATE events SET quarantined = false
+WHERE quarantined AND (event_id = %s OR (account, livemode, object, object_id) = (%s, %s, %s, %s))
+"""
 
 
 class DeadLetter(NamedTuple):
@@ -58,7 +61,7 @@ def retry(settings: Settings, object_id: str | None = None) -> Iterator[tuple[De
             with connection.transaction():
                 checkpoints.lock_all(connection)
                 if letter.projection == QUARANTINE:
-                    connection.execute(_RELEASE, [letter.event_id])
+                    connection.execute(_RELEASE, [letter.event_id, *letter.identity])
                     forget(connection, [letter.identity], QUARANTINE)
                 _refold(connection, folder, [letter.identity])
             yield letter, letter[:6] not in [left[:6] for left in listed(connection, letter.object_id)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from psycopg import Connection, DataError, IntegrityError
+from psycopg import Connection, DataError, IntegrityError, errors
 
 from ingest.event import Event, Identity
 from projections.apply import Table
@@ -17,7 +17,13 @@ from projections.heads import Standing, load
 from projections.projection import Plans, Projection
 from workers.reaction import Reaction
 
-Poison = (DataError, IntegrityError)
+Poison = (
+    DataError,
+    IntegrityError,
+    errors.CardinalityViolation,
+    errors.ProgramLimitExceeded,
+    errors.StatementTooComplex,
+)
 """What the database refuses in a row. Anything else of the database's is no fault of the event."""
 
 
@@ -105,10 +111,23 @@ class Folder:
             return [], None
         try:
             return self._rows(projection, standing.events, stale=False), None
-        except Exception as error:  # noqa: BLE001 (whatever a fold raises is kept, as the letter)
-            newest = standing.events[-1]
-            letter = Letter(standing.identity, projection.table, newest.id, reason(error))
-        return self._newest_digestible(projection, self._all_events(standing)[:-1]), letter
+        except Exception as error:  # noqa: BLE001 - whatever a fold raises is kept, as the letter
+            letter = Letter(standing.identity, projection.table, standing.events[-1].id, reason(error))
+        if not projection.history:
+            return self._newest_digestible(projection, self._all_events(standing)[:-1]), letter
+        # One bad event must not hide what came after it: the history is told without it.
+        bad = [event for event in standing.events if not self._digestible(projection, event)]
+        good = [event for event in standing.events if event not in bad] if bad else standing.events[:-1]
+        return self._newest_digestible(projection, good), letter._replace(
+            event_id=bad[0].id
+        ) if bad else letter
+
+    def _digestible(self, projection: Projection, event: Event) -> bool:
+        try:
+            projection.rows([event], self._plans)
+        except Exception:  # noqa: BLE001 - the letter has the reason
+            return False
+        return True
 
     def _newest_digestible(self, projection: Projection, events: list[Event]) -> list[dict[str, Any]]:
         while events:

@@ -3,24 +3,29 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
+import psycopg
 import structlog
-from psycopg import Connection, OperationalError
+from psycopg import Connection
 from redis import Redis
+from redis.exceptions import RedisError
 
 from ingest.event_log import START, Entry, EventLog
 from ingest.settings import Settings
 from ingest.wake import WakeFlag
-from projections.heads import advance
+from projections import heads
+from projections.apply import UnknownColumns
 from workers import checkpoints, collector
 from workers.attempts import Attempts
 from workers.checkpoints import Checkpoint
-from workers.folding import Folder
+from workers.folding import Folder, Poison
 from workers.history import record
 from workers.quarantine import quarantine
 
 log = structlog.get_logger()
 
 ROUND_BYTES = 16 << 20
+"""What a round reads of the log, and of the histories of the objects that it tells of."""
+
 FIRST_READ = 64
 """Entries of unknown size are read few at first: a body may take a megabyte."""
 
@@ -36,11 +41,16 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Share:
-    """What a round takes of one partition. `attempt` is 1, or more where processes died or failed on it."""
+    """What a round takes of one partition.
+
+    `attempt` is 1, or more where processes died or failed on it; `anew` where the checkpoint's own entry is
+    gone, so that all that is kept is read again.
+    """
 
     checkpoint: Checkpoint
     entries: Sequence[Entry]
     attempt: int
+    anew: bool
 
     @property
     def partition(self) -> int:
@@ -56,9 +66,9 @@ class Round:
         self._folder = folder
         self._log = EventLog(redis, settings)
         self._flag = WakeFlag(redis, settings)
-        self._attempts = Attempts(self._log.keys)
+        self._attempts = Attempts(redis, self._log.keys)
         self._tries = settings.webhook_retry_attempts
-        self._batch = settings.drain_batch
+        self._batch = self._most = settings.drain_batch
         self._read_size = FIRST_READ
         self._careful: dict[int, int] = {}
 
@@ -67,53 +77,71 @@ class Round:
         outcome = Outcome()
         try:
             with collector.paused(), self._connection.transaction():
-                claimed = checkpoints.claim(self._connection, partitions, at_most)
-                outcome.claimed = {checkpoint.partition for checkpoint in claimed}
-                shares = self._read(claimed) if claimed else []
-                outcome.empty = {share.partition for share in shares if not share.entries}
-                chosen = self._choose(shares)
-                for share in chosen:
-                    if share.attempt > self._tries:
-                        quarantine(self._connection, share.entries)
-                self._process([e for s in chosen if s.attempt <= self._tries for e in s.entries])
-                for share in chosen:
-                    checkpoints.advance(self._connection, share.checkpoint, share.entries)
-                outcome.drained = sum(len(share.entries) for share in chosen)
-        except OperationalError:
-            self._end(outcome.claimed)  # the database's failure is no event's fault
+                self._drain(outcome, partitions, at_most)
+        except heads.TooMuch:
+            self._most = max(1, self._most // 2)
+            outcome.drained = 0
+        except (psycopg.Error, RedisError, UnknownColumns) as error:
+            if not isinstance(error, Poison):  # a server's or a release's failure is no event's fault
+                self._attempts.end(outcome.claimed)
             raise
-        self._end(outcome.claimed)
+        else:
+            self._most = min(self._batch, self._most * 2)
+        self._attempts.end(outcome.claimed)
         return outcome
 
+    def _drain(self, outcome: Outcome, partitions: Collection[int], at_most: int) -> None:
+        claimed = checkpoints.claim(self._connection, partitions, at_most)
+        if not claimed:
+            return
+        outcome.claimed = {checkpoint.partition for checkpoint in claimed}
+        shares = self._read(claimed)
+        outcome.empty = {share.partition for share in shares if not share.entries}
+        chosen = self._choose(shares)
+        for share in shares:
+            if share.anew and (not share.entries or share.partition in {each.partition for each in chosen}):
+                self._record_incident(share)
+        for share in chosen:
+            if share.attempt > self._tries:
+                quarantine(self._connection, share.entries)
+        self._process([entry for each in chosen if each.attempt <= self._tries for entry in each.entries])
+        for share in chosen:
+            checkpoints.advance(self._connection, share.checkpoint, share.entries)
+        outcome.drained = sum(len(share.entries) for share in chosen)
+
     def _read(self, claimed: Sequence[Checkpoint]) -> list[Share]:
+        positions = {checkpoint.partition: checkpoint.position for checkpoint in claimed}
+        attempts = self._attempts.begin(positions)
         # In this order: a flag raised after it was lowered tells of an event that this read may not see.
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for checkpoint in claimed:
-                self._attempts.begin(pipeline, checkpoint.partition, checkpoint.position)
-            self._flag.lower_for(pipeline, [checkpoint.partition for checkpoint in claimed])
-            attempts = pipeline.execute()[: len(claimed)]
-        count = max(1, min(self._read_size, self._batch) // len(claimed))
-        found = self._log.read({c.partition: c.position for c in claimed}, count + 1)
+        self._flag.lower_for(positions)
+        count = max(1, min(self._read_size, self._most) // len(claimed))
+        found = self._log.read(positions, count + 1)
         shares = [
-            Share(checkpoint, self._after(checkpoint, found[checkpoint.partition], count), attempt)
-            for checkpoint, attempt in zip(claimed, attempts, strict=True)
+            self._share(checkpoint, found[checkpoint.partition], count, attempts[checkpoint.partition])
+            for checkpoint in claimed
         ]
         self._learn_size([entry for share in shares for entry in share.entries])
         return shares
 
-    def _after(self, checkpoint: Checkpoint, found: list[Entry], count: int) -> Sequence[Entry]:
+    def _share(self, checkpoint: Checkpoint, found: list[Entry], count: int, attempt: int) -> Share:
         following = checkpoints.following(checkpoint, found)
+        never_drained = checkpoint.position == START and checkpoint.event_created_at is None
+        if never_drained and self._log.was_trimmed(checkpoint.partition):
+            following = None  # a Postgres from before the first event, and a log that goes on long after it
         if following is not None:
-            return following[:count]
-        # The history knows what it has, so all that is kept is read again.
+            return Share(checkpoint, following[:count], attempt, anew=False)
         kept = self._log.read({checkpoint.partition: START}, count)[checkpoint.partition]
-        checkpoints.record_incident(self._connection, checkpoint, kept[0] if kept else None)
+        return Share(checkpoint, kept, attempt, anew=True)
+
+    def _record_incident(self, share: Share) -> None:
+        checkpoints.record_incident(
+            self._connection, share.checkpoint, share.entries[0] if share.entries else None
+        )
         # What Stripe sends again must not be taken for a duplicate: the history's key alone judges now.
-        self._log.forget_duplicates(checkpoint.partition)
-        log.error("the log and the checkpoint disagree: see the incidents", partition=checkpoint.partition)
-        if not kept:
-            checkpoints.reset(self._connection, checkpoint)
-        return kept
+        self._log.forget_duplicates(share.partition)
+        log.error("the log and the checkpoint disagree: see the incidents", partition=share.partition)
+        if not share.entries:
+            checkpoints.reset(self._connection, share.checkpoint)
 
     def _learn_size(self, entries: Sequence[Entry]) -> None:
         if entries:
@@ -127,25 +155,22 @@ class Round:
                 self._careful.setdefault(share.partition, self._batch)
         suspect = next((s for s in shares if s.partition in self._careful and s.entries), None)
         if suspect is None:
-            return [share for share in shares if share.entries]
+            return self._only([share for share in shares if share.entries][: self._most], shares)
         self._careful[suspect.partition] -= 1
         if not self._careful[suspect.partition]:
             del self._careful[suspect.partition]
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for share in shares:
-                if share is not suspect:
-                    self._attempts.withdraw(pipeline, share.partition, share.checkpoint.position)
-            pipeline.execute()
-        return [replace(suspect, entries=suspect.entries[:1])]
+        return [replace(each, entries=each.entries[:1]) for each in self._only([suspect], shares)]
+
+    def _only(self, chosen: list[Share], shares: Sequence[Share]) -> list[Share]:
+        left = [share for share in shares if share.entries and share not in chosen]
+        self._attempts.withdraw({share.partition: share.checkpoint.position for share in left})
+        return chosen
 
     def _process(self, entries: Sequence[Entry]) -> None:
         if not entries:
             return
         recorded = record(self._connection, entries)
-        standings = advance(self._connection, recorded.arrived, recorded.displaced, self._folder.whole)
+        standings = heads.advance(
+            self._connection, recorded.arrived, recorded.displaced, self._folder.whole, ROUND_BYTES
+        )
         self._folder.fold(standings)
-
-    def _end(self, partitions: Collection[int]) -> None:
-        with self._redis.pipeline(transaction=False) as pipeline:
-            self._attempts.end(pipeline, partitions)
-            pipeline.execute()
