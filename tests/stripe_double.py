@@ -175,7 +175,7 @@ class StripeDouble:
         if bearer not in self.keys:
             return failure(401, None, "Invalid API Key provided", type="invalid_request_error")
         time.sleep(self.latency)
-        if key is None or method == "GET":
+        if key is None or method != "POST":  # Stripe takes keys for POST alone
             return self._faulty(method, path, form or query, None)
         with self._lock:
             known = self._stored.get(key)

@@ -166,6 +166,17 @@ def test_a_finished_job_asks_stripe_no_more(shop: Creators) -> None:
     assert 1 == len(shop.double.calls())
 
 
+def test_a_cancellation_of_which_the_answer_was_lost(shop: Creators) -> None:
+    asked = ask_subscription(shop)
+    shop.perform(asked)
+    subscription = told(shop, asked)
+    job_id = shop.ask("cancel_subscription", subscription=subscription, when="now")
+    shop.double.fail("DELETE", acts=True)
+    assert "retrying" == shop.perform(job_id).state
+    shop.perform(job_id)
+    assert subscription == told(shop, job_id)
+
+
 def test_a_hold_that_was_captured_before_its_key_was_forgotten(shop: Creators) -> None:
     made = shop.done("create_payment_intent", amount=1250, currency="eur", capture_method="manual").result
     assert made is not None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from redis import Redis
@@ -12,6 +12,7 @@ from ingest.pause import Pause
 from ingest.settings import Settings
 from tests.creators import Creators, creators
 from tests.stripe_double import KEY
+from workers import perform
 from workers.perform import LONGEST_PAUSE, backoff
 
 
@@ -84,6 +85,20 @@ def seconds_until(shop: Creators, job_id: str) -> float:
     at = shop.job(job_id).next_try_at
     assert at is not None
     return (at - datetime.now(UTC)).total_seconds()
+
+
+def test_a_fault_of_ours_is_retried_too_and_told_in_the_end(
+    shop: Creators, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def faulty(_: object) -> NoReturn:
+        raise KeyError("currency")
+
+    job_id = ask(shop)
+    with monkeypatch.context() as patch:
+        patch.setattr(perform, "KINDS", {"create_payment_intent": faulty})
+        job = shop.perform(job_id)
+    assert ("retrying", 500) == (job.state, (job.problem or {})["status"])
+    assert "succeeded" == shop.perform(job_id).state
 
 
 def test_stripe_names_the_seconds_to_wait(shop: Creators) -> None:

@@ -25,8 +25,10 @@ def perform(attempt: Attempt) -> Made:
         subscription = attempt.change(
             lambda options: subscriptions.update(subscription_id, scheduling, options), look=canceled
         )
-    else:
+    else:  # by DELETE, for which Stripe takes no idempotency key
         subscription = attempt.change(
-            lambda options: subscriptions.cancel(subscription_id, at_once, options), look=canceled
+            lambda options: subscriptions.cancel(subscription_id, at_once, options),
+            look=canceled,
+            look_first=True,
         )
     return subscription_result.made(subscription)

@@ -51,10 +51,10 @@ class Attempt:
         self.observed.append(observation(self.job.id, made))
         return made
 
-    def change(self, call: Call, look: Look, *, name: str | None = None) -> Object:
+    def change(self, call: Call, look: Look, *, name: str | None = None, look_first: bool = False) -> Object:
         """Change an object once; see `_once`. It must have been read before, which dates the observation."""
         name = name or self.job.id
-        made = self._once(call, look, name)
+        made = self._once(call, look, name, look_first=look_first)
         read_at = self.keys.begin(name).answered_at
         assert read_at is not None, "the object is read before it is changed"
         self.observed.append(observation(self.job.id, made, read_at=read_at))

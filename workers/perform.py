@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import stripe
 import structlog
 from redis import Redis
+from redis.exceptions import RedisError
 
 from ingest.job import Job
 from ingest.jobs import Jobs
@@ -30,10 +31,17 @@ from workers.idempotency import IdempotencyKeys
 from workers.job_attempt import Attempt, Made
 from workers.observations import ObservedLog
 from workers.stripe_errors import verb
-from workers.verbs import Pause, Reject, Retry, Verb
+from workers.verbs import Pause, Problem, Reject, Retry, Verb
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 300.0
 """Seconds between attempts: doubled each time, and jittered down to the half."""
+
+OUR_FAULT: Problem = {
+    "type": "about:blank",
+    "title": "A fault of the service",
+    "status": 500,
+    "detail": "the service failed at this job, and logged why",
+}
 
 log = structlog.get_logger()
 
@@ -82,6 +90,11 @@ class Performer:
             raise verb(error) from error
         except Reject as refusal:
             raise customers.replaced(attempt, refusal) from refusal
+        except (Verb, RedisError):
+            raise
+        except Exception as fault:
+            log.exception("a job met a fault of ours; it is tried again", job=attempt.job.id)
+            raise Retry(OUR_FAULT) from fault
 
     def _put_off(self, job: Job, later: Retry) -> None:
         since = self._keys.failing_since(job.id)
