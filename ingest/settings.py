@@ -113,11 +113,7 @@ class Settings(BaseModel):
         values["callbacks"] = _callbacks(given)
         values["shops"] = _shops(given)
         values["accounts"] = _by_source(given, "STRIPE_ACCOUNT")
-        values["prices"] = {
-            price: (found[1].lower(), BILLING_CYCLES[found[2]])
-            for name, price in given.items()
-            if (found := _PRICE.fullmatch(name))
-        }
+        values["prices"] = _prices(given)
         try:
             return cls.model_validate(values)
         except ValidationError as error:
@@ -196,8 +192,25 @@ def _api_keys(listed: str) -> dict[str, tuple[str, ...]]:
         source, _, key = (part.strip() for part in pair.partition(":"))
         if not _SOURCE.fullmatch(label(source)) or not key.isascii() or not key:
             raise InvalidSettings('API_KEYS: write source:key, several separated by commas, as in "shop:…"')
+        if any(key in others for other, others in keys.items() if other != label(source)):
+            raise InvalidSettings(
+                "API_KEYS: one key stands for two sources; give each source keys of its own"
+            )
         keys[label(source)] = (*keys.get(label(source), ()), key)
     return keys
+
+
+def _prices(given: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """What each price stands for. Raises InvalidSettings where two variables name one price."""
+    found: dict[str, tuple[str, str]] = {}
+    for name, price in given.items():
+        if matched := _PRICE.fullmatch(name):
+            plan = matched[1].lower(), BILLING_CYCLES[matched[2]]
+            if found.setdefault(price, plan) != plan:
+                raise InvalidSettings(
+                    f"{name} names {price}, and so does another plan: a price is of one plan"
+                )
+    return found
 
 
 def _by_source(given: Mapping[str, str], variable: str) -> dict[str, str]:

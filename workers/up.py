@@ -141,8 +141,8 @@ def reachable(host: str) -> str:
 
 
 def ours(environment: Environment) -> dict[str, str]:
-    """What of an environment configures hooklog."""
-    fields = {name.upper() for name in Settings.model_fields}
+    """What of an environment configures hooklog; not the clients' keys, which are written nowhere."""
+    fields = {name.upper() for name in Settings.model_fields} - {"API_KEYS"}
     return {
         name: value for name, value in environment.items() if name in fields or name.startswith("STRIPE_")
     }
