@@ -74,6 +74,11 @@ def minor(total: str, currency: str) -> int:
     return check_minor(amount, currency)
 
 
+def major(amount: int, currency: str) -> str:
+    """Minor units in major ones, for people and shops: 1250 of eur is "12.50". Raises BadAmount."""
+    return f"{Decimal(amount).scaleb(-decimals_of(currency)):f}"
+
+
 def decimals_of(currency: str) -> int:
     """How many digits of an amount stand behind the point. Raises BadAmount where the table has none."""
     if currency in ZERO_DECIMAL:

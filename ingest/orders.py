@@ -51,10 +51,10 @@ class Orders:
         self._learn = redis.register_script(LEARN)
 
     def learn(self, source: str, order: Order) -> int:
-        """Keep what a shop tells; returns the order's revision, 0 for one that is none of ours."""
+        """Keep what a shop tells; returns the order's revision, 0 for one that never was to be paid here."""
         arguments: list[str | float] = [
             *(order.model_dump_json(), order.modified_at.timestamp(), order.essence()),
-            *(int(order.paid_here), KEPT_SECONDS),
+            *(int(order.wish == "pay"), KEPT_SECONDS),
         ]
         return cast(int, self._learn(keys=[self._at(source, order.id)], args=arguments))
 

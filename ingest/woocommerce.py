@@ -91,7 +91,7 @@ class WooCommerce:
 
     def add_note(self, order_id: int, note: str) -> None:
         """Add a note that customers do not see. Raises UnknownOrder."""
-        self._ask("POST", f"orders/{order_id}/notes", body={"note": note, "customer_note": False})
+        _made(self._ask("POST", f"orders/{order_id}/notes", body={"note": note, "customer_note": False}))
 
     def refunds(self, order_id: int) -> list[Json]:
         """The order's refunds. Raises UnknownOrder."""
@@ -99,7 +99,7 @@ class WooCommerce:
 
     def add_refund(self, order_id: int, refund: Json) -> None:
         """Write down a refund. Raises UnknownOrder."""
-        self._ask("POST", f"orders/{order_id}/refunds", body=refund)
+        _made(self._ask("POST", f"orders/{order_id}/refunds", body=refund))
 
     def _ask(
         self, method: str, path: str, query: Mapping[str, str] | None = None, body: Json | None = None
@@ -141,6 +141,12 @@ def _order(content: Any) -> Order:
         return Order.read(content)
     except MalformedOrder as error:
         raise ShopFailure(f"the shop answered no order: {error}") from None
+
+
+def _made(content: Any) -> None:
+    # Whatever else answers in the shop's place, a cache perhaps, names nothing that was made.
+    if not isinstance(content, dict) or not isinstance(content.get("id"), int):
+        raise ShopFailure("the shop did not say what it made")
 
 
 def _list(content: Any) -> list[Json]:

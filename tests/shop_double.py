@@ -170,7 +170,8 @@ class ShopDouble:
         found = [one for one in self.orders.values() if one["date_modified_gmt"] > query["modified_after"]]
         found.sort(key=lambda one: one["date_modified_gmt"])
         page, size = int(query.get("page", 1)), int(query["per_page"])
-        return found[(page - 1) * size : page * size]
+        asked = query["_fields"].split(",")
+        return [{name: one[name] for name in asked} for one in found[(page - 1) * size : page * size]]
 
 
 def told(content: Any, status: int = 200) -> Fault:

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 
 from ingest.settings import Settings
-from workers import access_reaction, payment_reaction
+from workers import access_reaction, order_reaction, payment_reaction
 from workers.reaction import Reaction
 
 REACTIONS: Sequence[Callable[[Settings], Reaction | None]] = (
     access_reaction.reaction,
     payment_reaction.reaction,
+    order_reaction.reaction,
 )
 """Each gives its reaction where the settings ask for one. They run, and take their locks, in this order."""
 

@@ -1,4 +1,4 @@
-"""Bring Stripe in line with a shop's order: one PaymentIntent while it awaits payment, none that is open after.
+"""Bring Stripe in line with a shop's order: one PaymentIntent while it awaits payment, none open afterwards.
 
 Several of these may run at once for one order, and none waits for another: each works from the newest facts
 and, when it has written, looks whether they still are. So whoever writes last has written what is newest.
