@@ -194,7 +194,7 @@ def _api_keys(listed: str) -> dict[str, tuple[str, ...]]:
             raise InvalidSettings('API_KEYS: write source:key, several separated by commas, as in "shop:…"')
         if any(key in others for other, others in keys.items() if other != label(source)):
             raise InvalidSettings(
-                "API_KEYS: one key stands for two sources; give each source keys of its own"
+                "API_KEYS: one key stands for two sources: give each its own"
             )
         keys[label(source)] = (*keys.get(label(source), ()), key)
     return keys
