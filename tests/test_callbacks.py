@@ -1,5 +1,6 @@
 """Calling clients back: signed, in order, again where it failed, and given up after three days."""
 
+import json
 import os
 import signal
 import subprocess
@@ -8,11 +9,13 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from click.testing import CliRunner
 
 from ingest.payload import dump
 from ingest.settings import Callback
 from tests.receiver import receiving
 from workers import outbox, standard_webhooks
+from workers.commands.dead_letters import dead_letters
 from workers.outbox_worker import OutboxWorker
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -253,3 +256,24 @@ def test_the_process_delivers_until_it_is_told_to_stop(calling, put, receiver, d
         process.kill()
         process.wait()
     assert 1 == len(receiver.calls)
+
+
+def test_dead_letters_are_listed_and_retried_from_the_command_line(calling, put, deliver, receiver, database):
+    put("evt_1")
+    put("evt_2")
+    assert (2, 0) == outbox.counts(database)
+    receiver.answers = [500]
+    deliver()
+    database.execute("UPDATE outbox SET dead_at = now() WHERE cause = 'evt_1'")
+    deliver()
+    assert (0, 1) == outbox.counts(database)
+    shown = CliRunner().invoke(dead_letters, [], obj=calling)
+    assert "answered 500" in shown.output
+    [line] = CliRunner().invoke(dead_letters, ["--json"], obj=calling).output.splitlines()
+    assert ("access", "evt_1", "answered 500") == tuple(
+        json.loads(line)[name] for name in ("kind", "cause", "problem")
+    )
+    assert "1 messages go out again." in CliRunner().invoke(dead_letters, ["retry"], obj=calling).output
+    deliver()
+    assert (0, 0) == outbox.counts(database)
+    assert "There are no dead letters." in CliRunner().invoke(dead_letters, [], obj=calling).output

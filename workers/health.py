@@ -16,7 +16,7 @@ from ingest.jobs import Jobs
 from ingest.pause import Pause, Paused
 from ingest.queues import checkout_queue, connect, drain_queue
 from ingest.settings import Settings
-from workers import configured_plans, ledger_health
+from workers import configured_plans, ledger_health, outbox
 from workers.backlog import Backlog
 from workers.lag import lags
 from workers.ledger_health import LedgerHealth
@@ -69,7 +69,8 @@ class Incident:
 class Health:
     """`rebuild_due` where the configured plans are not those that the rows were built under.
 
-    `open_jobs` are the creators' jobs that are not finished.
+    `open_jobs` are the creators' jobs that are not finished; `messages` those that are due to other systems,
+    `dead_messages` those that were given up.
     """
 
     partitions: list[Partition]
@@ -85,6 +86,8 @@ class Health:
     creators: int
     open_jobs: int
     creators_paused: Paused | None
+    messages: int
+    dead_messages: int
 
 
 def examine(settings: Settings) -> Health:
@@ -98,6 +101,7 @@ def examine(settings: Settings) -> Health:
         partitions, log = _log(redis, connection, settings)
         [(events, last_event_at)] = connection.execute(_EVENTS).fetchall()
         [(dead_letters, quarantined)] = connection.execute(_LETTERS, [QUARANTINE]).fetchall()
+        messages, dead_messages = outbox.counts(connection)
         incidents = connection.cursor(row_factory=class_row(Incident)).execute(_INCIDENTS).fetchall()
         return Health(
             partitions=partitions,
@@ -113,6 +117,8 @@ def examine(settings: Settings) -> Health:
             creators=_workers(settings, checkout_queue),
             open_jobs=Jobs(redis, settings).count_open(),
             creators_paused=Pause(redis, settings).of_any_key(),
+            messages=messages,
+            dead_messages=dead_messages,
         )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg import Connection
 from psycopg.rows import class_row, tuple_row
@@ -120,6 +120,41 @@ def pause_after(attempts: int) -> timedelta:
     doubled = FIRST_PAUSE * (1 << min(attempts - 1, 20))
     share: float = random.uniform(0.5, 1)  # noqa: S311 - no secret
     return min(doubled, LONGEST_PAUSE) * share
+
+
+class Dead(NamedTuple):
+    """A message that was given up: what it is, why it is told, and how its delivery failed last."""
+
+    kind: str
+    origin: str | None
+    cause: str
+    object_id: str | None
+    problem: str
+    dead_at: datetime
+
+
+_DEAD = """
+SELECT kind, origin, cause, object_id, problem, dead_at FROM outbox
+WHERE dead_at IS NOT NULL ORDER BY dead_at, id
+"""
+_COUNT = """
+SELECT count(*) FILTER (WHERE dead_at IS NULL AND due_at <= clock_timestamp()),
+    count(*) FILTER (WHERE dead_at IS NOT NULL)
+FROM outbox WHERE delivered_at IS NULL
+"""
+
+
+def dead(connection: "Connection[Any]") -> list[Dead]:
+    """What was given up, the oldest first."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return [Dead(*row) for row in cursor.execute(_DEAD).fetchall()]
+
+
+def counts(connection: "Connection[Any]") -> tuple[int, int]:
+    """How many messages are due and not yet delivered, and how many were given up."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        [(waiting, given_up)] = cursor.execute(_COUNT).fetchall()
+    return waiting, given_up
 
 
 _RETRY = """

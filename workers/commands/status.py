@@ -47,6 +47,7 @@ def facts(health: Health) -> list[str]:
         f"duplicates    {log.duplicates:,}, remembered in {share(log.dedupe_bytes, log.dedupe_max_bytes)}",
         f"drain workers {health.drain_workers}",
         f"creators      {health.creators}, {health.open_jobs:,} jobs to do",
+        f"messages      {health.messages:,} to be delivered, {health.dead_messages:,} given up",
         f"dead letters  {health.dead_letters}",
         f"MRR           {health.ledger.paying:,} customers, incomplete of {health.ledger.incomplete:,}",
     ]
@@ -62,6 +63,8 @@ def warnings(health: Health) -> list[str]:
         )
     if health.open_jobs and not health.creators:
         found.append("Jobs wait, and no creator is there: set STRIPE_SECRET_KEY, and start one.")
+    if health.dead_messages:
+        found.append("Some messages were taken by nobody for three days: see ./run dead-letters")
     if health.dead_letters:
         found.append("Some objects could not be digested: see ./run dead-letters")
     if health.quarantined:
