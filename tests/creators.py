@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from pydantic import SecretStr
@@ -77,6 +78,11 @@ class Creators:
         job = self.jobs.read(job_id)
         assert job is not None
         return job
+
+
+def without_database(redis_url: str) -> Settings:
+    """A log that no other test sees, for creators, which need no more."""
+    return Settings.from_environment({"REDIS_URL": redis_url, "LOG_PREFIX": f"test_{uuid4().hex[:12]}"})
 
 
 @contextmanager

@@ -7,7 +7,13 @@ import pytest
 from redis import Redis
 
 from ingest.settings import Settings
-from tests.creators import Creators, creators
+from tests.conftest import Servers
+from tests.creators import Creators, creators, without_database
+
+
+@pytest.fixture
+def settings(servers: Servers) -> Settings:
+    return without_database(servers.redis_url)
 
 
 @pytest.fixture

@@ -11,11 +11,17 @@ from redis import Redis
 from ingest.jobs import RUNNING_SECONDS, Jobs
 from ingest.queues import checkout_queue, enqueue_job, jobs_queue
 from ingest.settings import Settings
+from tests.conftest import Servers
 from tests.creator_process import CreatorProcess
-from tests.creators import Creators, creators
+from tests.creators import Creators, creators, without_database
 from workers.rate_limit import RateLimit
 
 PATIENCE_SECONDS = 20
+
+
+@pytest.fixture
+def settings(servers: Servers) -> Settings:
+    return without_database(servers.redis_url)
 
 
 @pytest.fixture

@@ -8,11 +8,17 @@ import pytest
 from redis import Redis
 
 from ingest.settings import Settings
-from tests.creators import Creators, creators
+from tests.conftest import Servers
+from tests.creators import Creators, creators, without_database
 from tests.stripe_account import Shape
 from workers import stripe_client
 
 Ask = Callable[[Creators], str]
+
+
+@pytest.fixture
+def settings(servers: Servers) -> Settings:
+    return without_database(servers.redis_url)
 
 
 @pytest.fixture

@@ -8,9 +8,16 @@ from pydantic import SecretStr
 from redis import Redis
 
 from ingest.settings import Settings
+from tests.conftest import Servers
+from tests.creators import without_database
 from workers import rate_limit
 from workers.rate_limit import RateLimit, is_live
 from workers.stripe_client import endpoint
+
+
+@pytest.fixture
+def settings(servers: Servers) -> Settings:
+    return without_database(servers.redis_url)
 
 
 def limited(settings: Settings, redis: Redis, rate: int | None, key: str = "sk_test_x") -> RateLimit:

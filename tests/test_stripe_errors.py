@@ -10,10 +10,16 @@ from web_process import serving
 
 from ingest.pause import Pause
 from ingest.settings import Settings
-from tests.creators import Creators, creators
+from tests.conftest import Servers
+from tests.creators import Creators, creators, without_database
 from tests.stripe_double import KEY
 from workers import perform
 from workers.perform import LONGEST_PAUSE, backoff
+
+
+@pytest.fixture
+def settings(servers: Servers) -> Settings:
+    return without_database(servers.redis_url)
 
 
 @pytest.fixture
