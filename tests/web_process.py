@@ -38,12 +38,12 @@ class Answer(NamedTuple):
 class WebProcess:
     """Listens on a port of the system's choice when constructed."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], program: str = _SERVE) -> None:
         self.environment = {"PORT": "0", "STRIPE_WEBHOOK_SECRET": SECRET, **environment}
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         kept = {name: value for name, value in os.environ.items() if name.startswith(("PATH", "COVERAGE"))}
         self.process = subprocess.Popen(
-            [sys.executable, "-c", _SERVE],
+            [sys.executable, "-c", program],
             env={**kept, **self.environment},
             stdout=self._output,
             stderr=subprocess.STDOUT,
