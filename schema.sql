@@ -1131,6 +1131,8 @@ COMMENT ON COLUMN subscription_versions.currency IS 'Three letters, in lower cas
 COMMENT ON COLUMN subscription_versions.counts IS 'Whether it was recurring revenue at valid_from: active or past_due, collected, and not free.';
 COMMENT ON COLUMN subscription_versions.monthly_amount IS 'What its terms came to a month at valid_from, whether or not it counted, in minor units: licensed items less lasting discounts, its customer''s left out.';
 COMMENT ON COLUMN subscription_versions.monthly_amount_incomplete IS 'Whether that leaves something out that was known only by its id, as a coupon.';
+COMMENT ON COLUMN subscription_versions.source IS 'Which endpoint received that event: the last part of /webhooks/{source}.';
+COMMENT ON COLUMN subscription_versions.updated_at IS 'When Stripe made that event.';
 COMMENT ON COLUMN subscription_versions.mrr IS 'The spans of time in which it counted as MRR: since, until (left out; null for ever), amount (exact minor units a month, as 2000 or 2500/3), incomplete, opening, cause (what began it), ended_by.';
 
 CREATE TABLE IF NOT EXISTS mrr_movements (
@@ -1169,7 +1171,7 @@ COMMENT ON COLUMN mrr_movements.cause IS 'The event that caused it (of several t
 COMMENT ON COLUMN mrr_movements.subscription_ids IS 'The subscriptions that changed.';
 COMMENT ON COLUMN mrr_movements.plan_type IS 'The plan that the cause''s subscription is on; where it ended, was on.';
 COMMENT ON COLUMN mrr_movements.price_id IS 'The price of that plan.';
-COMMENT ON COLUMN mrr_movements.source IS 'Which endpoint received the newest event of the cause''s subscription: the last part of /webhooks/{source}.';
+COMMENT ON COLUMN mrr_movements.source IS 'Which endpoint received the event that began or brought what changed: the last part of /webhooks/{source}.';
 COMMENT ON COLUMN mrr_movements.stale IS 'Whether a newer event of a subscription of it could not be digested: see dead_letters.';
 
 -- The spans are exact fractions, the ledger is rounded once a customer: they may be half a minor unit apart.

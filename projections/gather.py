@@ -12,9 +12,11 @@ from contextlib import contextmanager
 from typing import Any
 from zlib import crc32
 
+import orjson
 from psycopg import Connection
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
+from psycopg.types.json import set_json_loads
 
 from ingest.event import Identity
 from projections.aggregate import Aggregate
@@ -71,6 +73,7 @@ class Gathering:
             return
         found: dict[Identity, list[Row]] = {owner: [] for owner in owners}
         with self._connection.cursor(row_factory=dict_row) as cursor:
+            set_json_loads(orjson.loads, cursor)
             for row in cursor.execute(self._gather, _columns(owners)):
                 owner = row[self.aggregate.owner]
                 found[Identity(row["account"], row["livemode"], self.aggregate.table, owner)].append(row)

@@ -10,7 +10,7 @@ A movement of 0 is there only where a customer's MRR begins or ends to rest on s
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from fractions import Fraction
 from typing import NamedTuple
@@ -34,27 +34,26 @@ class Change(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """A customer's MRR in one currency: exact, and of how many amounts that leave something out."""
+    """A customer's MRR in one currency: exactly, and in whole minor units.
 
-    exact: Fraction = Fraction(0)
-    incomplete: int = 0
+    `incomplete` counts the amounts in it that leave something out.
+    """
 
-    @property
-    def mrr(self) -> int:
-        """In whole minor units."""
-        return round(self.exact)
+    exact: Fraction
+    mrr: int
+    incomplete: int
 
     @property
     def paying(self) -> bool:
         """Whether it is, or for all that is known may be, more than nothing."""
         return self.mrr != 0 or self.incomplete > 0
 
-    def after(self, changes: Iterable[Change]) -> "Standing":
-        exact, incomplete = self
-        for change in changes:
-            exact, incomplete = exact + change.amount, incomplete + change.incomplete
-        return Standing(exact, incomplete)
+    def after(self, changes: Sequence[Change]) -> "Standing":
+        exact = sum((change.amount for change in changes), self.exact)
+        return Standing(exact, round(exact), self.incomplete + sum(change.incomplete for change in changes))
 
+
+NOTHING = Standing(Fraction(0), 0, 0)
 
 Instants = dict[datetime, tuple[list[Change], list[Change]]]
 """What happens at each instant: the openings, and then all else."""
@@ -67,9 +66,11 @@ def fold(versions: Sequence[Row]) -> Iterator[Row]:
         for span in version["mrr"]:
             _enter(span, version, by_currency[version["currency"]])
     for currency, instants in sorted(by_currency.items()):
-        standing, paid_before = Standing(), False
+        standing, paid_before = NOTHING, False
         for at, (openings, others) in sorted(instants.items()):
             for opening, changes in ((True, openings), (False, others)):
+                if not changes:
+                    continue
                 before, standing = standing, standing.after(changes)
                 kind = "opening" if opening else _kind(before, standing, paid_before)
                 paid_before = paid_before or standing.paying
@@ -101,8 +102,8 @@ def _movement(before: Standing, after: Standing, changes: Sequence[Change]) -> R
     by_subscription: defaultdict[str, list[Change]] = defaultdict(list)
     for change in changes:
         by_subscription[change.subscription_id].append(change)
-    net = {name: Standing().after(its) for name, its in by_subscription.items()}
-    moved = sorted(name for name, change in net.items() if change != Standing())
+    net = {name: NOTHING.after(its) for name, its in by_subscription.items()}
+    moved = sorted(name for name, change in net.items() if change != NOTHING)
     main = max(moved, key=lambda name: (abs(net[name].exact), name))
     # Where one version follows another, the change is the new one's doing.
     told = max(by_subscription[main], key=lambda change: (change.begins, change.version["number"]))

@@ -30,8 +30,9 @@ class Projection:
     object's id; `key` the columns that tell its rows apart (empty where there is at most one). With
     `configured=True` the fold also receives the configured `Plans`.
 
-    The columns `account`, `livemode`, `source`, `updated_at` and `stale` are filled by whoever applies the
-    rows. A fold that raises makes a dead letter of its object, and nothing else waits for it.
+    The columns `account`, `livemode` and `stale` are filled by whoever applies the rows, and so are `source`
+    and `updated_at`, from the newest event, unless the fold yields them. A fold that raises makes a dead
+    letter of its object, and nothing else waits for it.
     """
 
     table: str

@@ -97,11 +97,12 @@ def list_amount(subscription: Subscription, known: Known = NOTHING) -> MonthlyAm
 
 def counts(subscription: Subscription, at: datetime, known: Known = NOTHING) -> bool:
     """Whether it is recurring revenue at the instant `at`: in a counting status, collected, and not free."""
-    return (
-        subscription.status in COUNTING_STATUSES
-        and subscription.collection_pause not in UNCOLLECTED
-        and not monthly_amount(subscription, at, known).free
-    )
+    return collected(subscription) and not monthly_amount(subscription, at, known).free
+
+
+def collected(subscription: Subscription) -> bool:
+    """Whether what it comes to counts at all: its status does, and nobody gave up the money."""
+    return subscription.status in COUNTING_STATUSES and subscription.collection_pause not in UNCOLLECTED
 
 
 def counted_unseen(subscription: Subscription) -> bool:

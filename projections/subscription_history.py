@@ -7,21 +7,18 @@ middle, by itself, makes two of them.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from itertools import pairwise
 
 from ingest.event import Event
 from projections.plan_types import main_item, subscription_plan_type
 from projections.projection import Plans, Projection, Row
 from projections.recurring import (
-    COUNTING_STATUSES,
-    UNCOLLECTED,
+    MonthlyAmount,
+    collected,
     counted_unseen,
-    counts,
     discount_ends,
     monthly_amount,
 )
-from projections.subscription_fields import Subscription
 from projections.subscription_versions import Version, versions
 
 
@@ -54,42 +51,42 @@ def fold(events: Sequence[Event], plans: Plans) -> Iterator[Row]:
             "interval_count": item and item.price.interval_count,
             "quantity": item and item.quantity,
             "currency": amount.currency,
-            "counts": counts(state, version.valid_from),
+            "counts": collected(state) and not amount.free,
             "monthly_amount": round(amount),
             "monthly_amount_incomplete": amount.incomplete,
-            "mrr": list(_spans(version, following, end)),
+            "mrr": list(_spans(version, following, end, amount)),
             "created_at": state.created_at,
+            # Not the newest event's: what has been does not change, and so is not written again.
+            "source": version.event.source,
+            "updated_at": version.event.created_at,
         }
 
 
-def _spans(version: Version, following: Version | None, end: Version | None) -> Iterator[Row]:
+def _spans(
+    version: Version, following: Version | None, end: Version | None, amount: MonthlyAmount
+) -> Iterator[Row]:
     """When it counted, and for how much, as a fraction. A cancellation ends that at `ended_at`."""
     state, since = version.state, version.valid_from
     until, ended_by = (following.valid_from, following.event.id) if following else (None, None)
-    stop = (end.state.ended_at or end.valid_from) if end else None
-    if end and stop and (until is None or stop < until or following is end):
-        until, ended_by = stop, end.event.id
+    ended_at = (end.state.ended_at or end.valid_from) if end else None
+    if end and ended_at and (until is None or ended_at < until or following is end):
+        until, ended_by = ended_at, end.event.id
     if version is end:
         if not (version.opening and counted_unseen(state)):
             return
-    elif state.status not in COUNTING_STATUSES or state.collection_pause in UNCOLLECTED:
+    elif not collected(state):
         return
     if version.opening and until is not None:
         since = min(since, until)
     elif until is not None and until <= since:
         return
-    yield from _constant_spans(state, since, until, version, ended_by)
-
-
-def _constant_spans(
-    state: Subscription, since: datetime, until: datetime | None, version: Version, ended_by: str | None
-) -> Iterator[Row]:
-    """The span from `since` until `until`, cut where a discount ends."""
+    # Cut where a discount ends.
     ends = {end.at: end.name for end in discount_ends(state, since) if until is None or end.at < until}
     starts = [(since, version.event.id), *((at, f"discount_end:{name}") for at, name in ends.items())]
     for place, (start, cause) in enumerate(starts, 1):
         stop, stopped_by = starts[place] if place < len(starts) else (until, ended_by)
-        amount = monthly_amount(state, start)
+        if start != version.valid_from:
+            amount = monthly_amount(state, start)
         yield {
             "since": start,
             "until": stop,

@@ -24,7 +24,7 @@ def movements(*events: Event) -> list[dict[str, Any]]:
     for each in events:
         by_subscription.setdefault(each.object_id, []).append(each)
     rows = [
-        {**row, "source": "default", "stale": False}
+        {**row, "stale": False}
         for its in by_subscription.values()
         for row in PROJECTION.rows(order(its), {})
     ]

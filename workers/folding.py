@@ -147,15 +147,14 @@ class Folder:
     def _rows(self, projection: Projection, events: list[Event], *, stale: bool) -> list[dict[str, Any]]:
         newest = events[-1]
         assert newest.identity
+        told = {"source": newest.source, "updated_at": newest.created_at}
         common = {
             "account": newest.identity.account,
             "livemode": newest.identity.livemode,
             projection.owner: newest.identity.object_id,
-            "source": newest.source,
-            "updated_at": newest.created_at,
             "stale": stale,
         }
-        return [{**row, **common} for row in projection.rows(events, self._plans)]
+        return [{**told, **row, **common} for row in projection.rows(events, self._plans)]
 
     def _apply(
         self, projection: Projection, due: Sequence[Standing], troubled: Mapping[Identity, set[str]]
