@@ -87,7 +87,7 @@ COMMENT ON COLUMN incidents.partition IS 'The partition of the log.';
 COMMENT ON COLUMN incidents.kind IS '''checkpoint''''s entry lost'', or ''log begins after the checkpoint'' where more was trimmed.';
 COMMENT ON COLUMN incidents.checkpoint IS 'The entry that the checkpoint named.';
 COMMENT ON COLUMN incidents.resumed_from IS 'The entry that the drain went on from.';
-COMMENT ON COLUMN incidents.doubt_since IS 'Events of Stripe''s from this instant on may be missing until reconciled: the last drained event''s, minus an hour.';
+COMMENT ON COLUMN incidents.doubt_since IS 'Events of Stripe''s from this instant on may be missing until reconciled: the last drained event''s, less the three days for which Stripe retries; null: ever.';
 COMMENT ON COLUMN incidents.doubt_until IS 'The end of that range.';
 COMMENT ON COLUMN incidents.resolved_at IS 'When somebody said that nothing is missing any more; null until then.';
 
@@ -142,6 +142,7 @@ CREATE TABLE IF NOT EXISTS outbox (
     UNIQUE (kind, account, livemode, subject, cause)
 );
 CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (due_at) WHERE delivered_at IS NULL AND dead_at IS NULL;
+CREATE INDEX IF NOT EXISTS outbox_dead ON outbox (dead_at) WHERE dead_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS outbox_by_subject ON outbox (subject, due_at, id);
 CREATE INDEX IF NOT EXISTS outbox_by_object ON outbox (object_id);
 COMMENT ON TABLE outbox IS 'What other systems are to be told, once per cause. Written with the rows that it tells of, never by a rebuild.';
@@ -305,7 +306,7 @@ COMMENT ON COLUMN charges.customer_id IS 'The customer, or the account that stan
 COMMENT ON COLUMN charges.invoice_id IS 'The invoice that it pays, in API versions before 2025-03-31.';
 COMMENT ON COLUMN charges.amount IS 'What was to be taken, in minor units of currency.';
 COMMENT ON COLUMN charges.amount_captured IS 'What was taken, in minor units of currency: 0 for a mere authorisation. Gross is the sum of these.';
-COMMENT ON COLUMN charges.amount_refunded IS 'What was given back so far, in minor units of currency.';
+COMMENT ON COLUMN charges.amount_refunded IS 'What was given back so far, in minor units of currency; Stripe counts here what was authorised and never captured, too.';
 COMMENT ON COLUMN charges.currency IS 'ISO 4217, in small letters.';
 COMMENT ON COLUMN charges.status IS 'succeeded, pending or failed. An authorisation that is not captured has succeeded, too.';
 COMMENT ON COLUMN charges.paid IS 'Whether the attempt succeeded, or was authorised.';
@@ -1002,7 +1003,10 @@ SELECT
     charges.risk_level, charges.risk_score, charges.seller_message,
     charges.balance_transaction_id,
     CASE WHEN paid.latest_charge_id IS NULL THEN 0 ELSE charges.amount_captured END AS amount_captured,
-    CASE WHEN paid.latest_charge_id IS NULL THEN 0 ELSE charges.amount_refunded END AS amount_refunded,
+    CASE WHEN paid.latest_charge_id IS NULL THEN 0
+        ELSE charges.amount_refunded
+            - least(charges.amount_refunded, coalesce(charges.amount - charges.amount_captured, 0))
+    END AS amount_refunded,
     coalesce(charges.disputed, false) OR contested.charge_id IS NOT NULL AS disputed,
     contested.status AS dispute_status,
     CASE WHEN contested.charge_id IS NULL AND charges.disputed THEN NULL ELSE coalesce(contested.amount, 0) END
@@ -1062,7 +1066,7 @@ COMMENT ON COLUMN payments.invoice_id IS 'The invoice that it pays, in whatever 
 COMMENT ON COLUMN payments.payment_method_type IS 'How it was paid, or last tried: card, sepa_debit, …';
 COMMENT ON COLUMN payments.charge_id IS 'The newest attempt; what follows of methods and risk is that charge''s, and null where no event of it came.';
 COMMENT ON COLUMN payments.amount_captured IS 'What was taken, in minor units; null where no event of the charge came.';
-COMMENT ON COLUMN payments.amount_refunded IS 'What was given back so far, in minor units; null where no event of the charge came.';
+COMMENT ON COLUMN payments.amount_refunded IS 'What was given back so far of what was captured, in minor units; null where no event of the charge came.';
 COMMENT ON COLUMN payments.disputed IS 'Whether it was ever disputed or inquired about.';
 COMMENT ON COLUMN payments.dispute_status IS 'Of its newest dispute.';
 COMMENT ON COLUMN payments.amount_disputed IS 'What was disputed, in minor units, without inquiries; null where no event of the dispute came.';

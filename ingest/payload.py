@@ -42,6 +42,8 @@ def parse(raw: bytes) -> tuple[dict[str, Any], str | None]:
         value, intact = _parse_what_jsonb_refuses(raw), False
     if not isinstance(value, dict):
         raise NotJson(f"the body is a JSON {type(value).__name__}, not an object")
+    if raw.count(b"{") + raw.count(b"[") > DEPTH:
+        _refuse_depth(value)
     if intact:
         return value, None
     value = _cleaned(value)
@@ -73,6 +75,20 @@ def _parse_what_jsonb_refuses(raw: bytes) -> Any:
 def _may_hold_a_number_past_numeric(raw: bytes) -> bool:
     shape = raw.translate(_SHAPE)
     return (b"e00000" in shape and _LONG_EXPONENT.search(shape) is not None) or _LONG_NUMBER in shape
+
+
+def _refuse_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(DEPTH):
+        level = [
+            item
+            for each in level
+            for item in (each.values() if isinstance(each, dict) else each)
+            if isinstance(item, dict | list)
+        ]
+        if not level:
+            return
+    raise NotJson("the body is nested too deeply")
 
 
 def _refuse_constant(name: str) -> NoReturn:

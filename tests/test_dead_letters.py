@@ -1,9 +1,11 @@
 """What a projection cannot digest is set aside with its reason, and nothing else waits for it."""
 
+from random import Random
 from typing import Any
 
 import pytest
 
+from tests import billing_objects
 from tests.events import NOW, customer, event, intent
 from tests.pipeline import Pipeline
 from workers.dead_letters import retry
@@ -113,3 +115,29 @@ def test_a_rebuild_writes_the_same_letters(pipeline: Pipeline) -> None:
     list(rebuild.run())
     assert {0} == set(rebuild.differences.values())
     assert before == pipeline.tables()
+
+
+def test_a_bad_event_in_the_middle_hides_nothing_that_came_after_it(pipeline: Pipeline) -> None:
+    created = billing_objects.subscription(billing_objects.item(), id="sub_1", status="active")
+    nameless = created | {
+        "items": {"object": "list", "data": [{"id": "si_1", "object": "subscription_item"}]}
+    }
+    gone = created | {"status": "canceled", "ended_at": NOW + 200, "canceled_at": NOW + 200}
+    bad = event("customer.subscription.updated", nameless, created=NOW + 100)
+    pipeline.deliver(
+        event("customer.subscription.created", created),
+        bad,
+        event("customer.subscription.deleted", gone, created=NOW + 200),
+    )
+    pipeline.run()
+    assert ["sub_1"] == [row["subscription_id"] for row in pipeline.rows("churn")]
+    assert "cancelled" in {row["event_type"] for row in pipeline.rows("subscription_changes")}
+    assert {bad["id"]} == {letter["event_id"] for letter in pipeline.rows("dead_letters")}
+
+
+def test_a_row_that_no_index_takes_is_a_dead_letter(pipeline: Pipeline) -> None:
+    no_index_takes_it = Random(0).randbytes(4000).hex()
+    pipeline.deliver(poison(amount=1, customer=no_index_takes_it), event("customer.created", customer()))
+    pipeline.run()
+    assert ["pi_1"] == [letter["object_id"] for letter in pipeline.rows("dead_letters")]
+    assert ["Ada"] == [row["name"] for row in pipeline.rows("customers")]

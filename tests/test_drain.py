@@ -231,3 +231,32 @@ def test_the_three_queries_of_a_platform_planned_around_plain_tables_run_unchang
     assert (
         [its["status"] for its in subscriptions].count("canceled") == cancelled["cancelled_subscriptions"] > 1
     )
+
+
+def test_histories_that_are_too_much_at_once_are_taken_in_smaller_rounds(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    simulation = simulate(seed=6, payments=4, subscriptions=30)
+    bodies = list(simulation.bodies())
+    pipeline.deliver(*bodies)
+    pipeline.run()
+    expected = pipeline.tables()
+    pipeline.forget()
+    pipeline.deliver(*bodies[: len(bodies) // 2])
+    pipeline.run()
+    monkeypatch.setattr("workers.round.ROUND_BYTES", 40_000)
+    pipeline.deliver(*bodies[len(bodies) // 2 :])
+    pipeline.run()
+    assert expected == pipeline.tables()
+
+
+def test_a_head_that_lost_its_events_is_no_difference_to_a_rebuild(pipeline: Pipeline) -> None:
+    """A newer body of the same event told of another object."""
+    old = event("customer.discount.created", {"object": "discount", "customer": "cus_1", "start": NOW})
+    new = old | {"data": {"object": {"object": "discount", "id": "di_1", "customer": "cus_1", "start": NOW}}}
+    for version, delivery in (("2019-01-01", old), ("2026-10-28.endive", new)):
+        pipeline.deliver(delivery | {"api_version": version})
+        pipeline.run()
+    audit = Rebuild(pipeline.settings)
+    list(audit.run())
+    assert {0} == set(audit.differences.values())

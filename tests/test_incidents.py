@@ -11,7 +11,7 @@ from redis import Redis
 from ingest.settings import Settings
 from tests.events import NOW, customer, event
 from tests.pipeline import ROOM, Pipeline
-from workers.database import apply_schema, connect
+from workers.database import Connection, apply_schema, connect
 from workers.lag import lags
 from workers.rebuild import Rebuild
 from workers.servers.embedded import embedded
@@ -52,7 +52,7 @@ def test_a_log_that_lost_its_tail_is_an_incident_and_what_comes_next_is_drained(
     assert {f"cus_{n}" for n in range(12)} == {row["id"] for row in pipeline.rows("customers")}
     [incident] = pipeline.rows("incidents")
     last_drained = datetime.fromtimestamp(NOW + 9, UTC)
-    assert last_drained - timedelta(hours=1) == incident["doubt_since"]
+    assert last_drained - timedelta(days=3) == incident["doubt_since"]
     assert incident["detected_at"] <= incident["doubt_until"]
     pipeline.deliver(*customers(12, 13))
     pipeline.run()
@@ -70,6 +70,39 @@ def test_a_log_that_was_emptied_is_an_incident_once(pipeline: Pipeline) -> None:
     pipeline.run()
     assert 5 == len(pipeline.rows("customers"))
     assert 1 == len(pipeline.rows("incidents"))
+
+
+def test_postgres_from_before_the_first_event_and_a_log_that_went_on_is_an_incident(
+    pipeline: Pipeline, database: Connection
+) -> None:
+    pipeline.run()
+    sent = customers(0, 800)
+    pipeline.deliver(*sent)
+    pipeline.run()
+    trim(pipeline.log, lags(pipeline.log, database), pipeline.settings, ROOM, now_ms=1 << 62)
+    database.execute("TRUNCATE events, heads, customers")  # as the backup of an empty database restores it
+    database.execute("UPDATE checkpoints SET position = '0-0', event_id = NULL, event_created_at = NULL")
+    pipeline.run()
+    assert 1 == len(pipeline.rows("incidents"))
+    pipeline.deliver(*sent)
+    pipeline.run()
+    assert 800 == len(pipeline.rows("customers"))
+
+
+def test_an_incident_is_recorded_once_though_another_partition_goes_first(
+    pipeline: Pipeline, redis: Redis
+) -> None:
+    pipeline = Pipeline(pipeline.settings.model_copy(update={"log_partitions": 4}), pipeline.database, redis)
+    pipeline.deliver(*customers(0, 200))
+    pipeline.run()
+    keys = pipeline.log.keys
+    redis.unlink(*keys.of_append(1))
+    pipeline.deliver(*customers(200, 300))
+    [interrupted] = [row for row in pipeline.rows("checkpoints") if row["partition"] == 0]
+    redis.hset(keys.attempts(0), interrupted["position"], 1)
+    pipeline.run()
+    assert 1 == len(pipeline.rows("incidents"))
+    pipeline.close()
 
 
 def test_another_entry_at_the_checkpoints_id_is_seen(pipeline: Pipeline, redis: Redis) -> None:

@@ -79,8 +79,10 @@ def test_keys_are_cleaned_like_values():
     assert parse(b'{"a\\u0000": 1}')[0] == {"a\N{REPLACEMENT CHARACTER}": 1}
 
 
-def test_a_nesting_that_needs_no_cleaning_may_be_deeper():
-    assert parse(nested(1000))[1] is None
+def test_a_nesting_is_bounded_the_same_whether_it_needs_cleaning_or_not():
+    assert parse(nested(DEPTH - 2))[1] is None
+    with pytest.raises(NotJson, match="too deeply"):
+        parse(nested(DEPTH + 1))
 
 
 def test_an_identifier_is_not_taken_for_a_number():

@@ -147,6 +147,21 @@ def test_the_plan_is_what_the_price_says_and_not_what_old_metadata_say(given):
     assert row["plan_type"] == "enterprise"
 
 
+def test_what_was_held_and_never_captured_is_no_refund(given):
+    held = {"amount": 1000, "amount_refunded": 400, "captured": True, "amount_captured": 600}
+    voided = {"amount": 1000, "amount_refunded": 1000, "captured": False, "amount_captured": 0}
+    for charge in (held, voided):
+        [row] = given(
+            "payments",
+            SUCCEEDED,
+            event("charge.refunded", CHARGE | charge, created=NOW + charge["amount_refunded"]),
+        )
+        assert row["amount_refunded"] == 0
+    given_back = held | {"amount_refunded": 550}
+    [row] = given("payments", event("charge.refunded", CHARGE | given_back, created=NOW + 5000))
+    assert row["amount_refunded"] == 150
+
+
 def test_a_charge_without_an_intent_is_in_charges_alone(given):
     assert given("payments", event("charge.succeeded", CHARGE)) == []
     [row] = given("charges")

@@ -6,9 +6,12 @@ from collections.abc import Iterator
 from multiprocessing import get_context
 
 import pytest
+from redis.exceptions import TimeoutError  # noqa: A004 - Redis' own
 
 from ingest.event import Event
+from ingest.event_log import EventLog
 from ingest.settings import Settings
+from projections.apply import UnknownColumns
 from projections.projection import Projection, Row
 from projections.registry import registered
 from tests.events import customer, event
@@ -92,6 +95,45 @@ def test_a_retry_with_a_fold_that_survives_it_lets_the_event_out(
     assert [True] == [gone for _, gone in retry(pipeline.settings)]
     assert ["killer"] == [row["name"] for row in pipeline.rows("customers")]
     assert [] == pipeline.rows("dead_letters")
+
+
+def test_a_retry_lets_out_all_events_of_the_object(pipeline: Pipeline, one_at_a_time: Settings) -> None:
+    killers = [event("customer.created", customer(name="killer"))] + [
+        event("customer.updated", customer(name="killer", email=f"{n}@example.com")) for n in range(2)
+    ]
+    pipeline.deliver(*killers)
+    while drain_in_a_process_of_its_own(one_at_a_time):
+        pass
+    assert {True} == {row["quarantined"] for row in pipeline.rows("events")}
+    list(retry(pipeline.settings))
+    assert {False} == {row["quarantined"] for row in pipeline.rows("events")}
+    assert [] == pipeline.rows("dead_letters")
+
+
+@pytest.mark.parametrize("failure", ["a release without its column", "a Redis that answers too late"])
+def test_a_failure_of_a_server_or_a_release_is_no_events_fault(
+    pipeline: Pipeline, one_at_a_time: Settings, monkeypatch: pytest.MonkeyPatch, failure: str
+) -> None:
+    pipeline.run()
+    pipeline.deliver(event("customer.created", customer()))
+    pipeline.close()
+    with monkeypatch.context() as broken:
+        if failure == "a Redis that answers too late":
+            broken.setattr(EventLog, "read", _answer_too_late)
+        else:
+            pipeline.database.execute("ALTER TABLE customers RENAME COLUMN name TO name_of_tomorrow")
+        for _ in range(TRIES + 2):
+            with Drain(one_at_a_time) as drain, pytest.raises((UnknownColumns, TimeoutError)):
+                drain.run()
+    if failure != "a Redis that answers too late":
+        pipeline.database.execute("ALTER TABLE customers RENAME COLUMN name_of_tomorrow TO name")
+    pipeline.run()
+    assert ["Ada"] == [row["name"] for row in pipeline.rows("customers")]
+    assert [] == pipeline.rows("dead_letters")
+
+
+def _answer_too_late(*_: object) -> None:
+    raise TimeoutError("Timeout reading from socket")
 
 
 def test_a_process_killed_by_others_costs_no_event_its_fold(

@@ -39,6 +39,11 @@ def test_a_sources_account_is_its_own_or_that_of_all_or_the_default() -> None:
     assert "default" == Settings().account_of("shop")
 
 
+def test_a_price_of_two_plans_is_refused() -> None:
+    with pytest.raises(InvalidSettings, match="a price is of one plan"):
+        Settings.from_environment({"STRIPE_PRICE_PRO_YEARLY": "p", "STRIPE_PRICE_BASIC_YEARLY": "p"})
+
+
 def test_a_price_stands_for_its_plan() -> None:
     settings = Settings.from_environment({"STRIPE_PRICE_PRO_YEARLY": "price_1"})
     assert {"price_1": ("pro", "year")} == settings.prices

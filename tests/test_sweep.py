@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from redis import Redis
 from rq.worker import SimpleWorker
 
@@ -10,6 +11,7 @@ from ingest.event_log import Bounds
 from ingest.partition import partition_of
 from ingest.queues import drain_queue
 from ingest.settings import Settings
+from ingest.wake import Waker
 from tests.events import customer, event
 from tests.pipeline import ROOM, Pipeline, delivered
 from workers import drain_job, sweep
@@ -72,6 +74,47 @@ def test_where_nobody_drains_the_sweep_drains_by_itself(
     sweeping.run_once()
     sweeping.run_once()
     assert 20 == len(pipeline.rows("customers"))
+
+
+def test_a_redis_without_memory_is_drained_all_the_same(
+    pipeline: Pipeline, sweeping: Sweep, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "PATIENCE_SECONDS", 0.0)
+    pipeline.deliver(*some(20))
+    memory = redis.config_get("maxmemory")["maxmemory"]
+    redis.config_set("maxmemory", 1)
+    try:
+        sweeping.run_once()
+        sweeping.run_once()
+    finally:
+        redis.config_set("maxmemory", memory)
+    assert 20 == len(pipeline.rows("customers"))
+
+
+def test_wake_ups_ask_for_no_second_job_while_one_waits(settings: Settings, redis: Redis) -> None:
+    waker = Waker(settings)
+    for _ in range(10):
+        waker.wake()
+    waker.stop()
+    assert 1 == drain_queue(redis, settings).count
+
+
+def test_a_database_that_takes_no_writes_is_waited_for(pipeline: Pipeline, settings: Settings) -> None:
+    """As a managed server is whose disk is full, or a standby that a connection lands on."""
+    pipeline.run()
+    pipeline.deliver(*some(5))
+    read_only = make_conninfo(
+        settings.database_url or "", options=f"{_options(settings)} -cdefault_transaction_read_only=on"
+    )
+    process = drain_job.begin(settings.model_copy(update={"database_url": read_only}))
+    assert 0 == process.run()
+    process = drain_job.begin(settings)
+    assert 5 == process.run()
+    process.close()
+
+
+def _options(settings: Settings) -> object:
+    return conninfo_to_dict(settings.database_url or "")["options"]
 
 
 def test_what_is_drained_and_old_leaves_the_log_but_for_the_checkpoints_own_entry(

@@ -10,8 +10,8 @@ from ingest.event import Event
 from ingest.event_log import START, Entry, order_of
 from ingest.refusal import Refusal
 
-RECONCILE_MARGIN = timedelta(hours=1)
-"""How long before the last drained event's time the doubt begins: deliveries are not in order."""
+RECONCILE_MARGIN = timedelta(days=3)
+"""How long before the last drained event's time the doubt begins: Stripe retries a delivery for so long."""
 
 _BEGIN = "INSERT INTO checkpoints (partition) SELECT generate_series(0, %s - 1) ON CONFLICT DO NOTHING"
 _AGREE = """

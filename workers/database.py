@@ -21,6 +21,20 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value
 SCHEMA_LOCK = 0x686F6F6B6C6F67
 
 
+def dial(url: str) -> "psycopg.Connection[tuple[Any, ...]]":
+    """An autocommit connection for a process that lives long. Raises psycopg.OperationalError."""
+    # A host that vanished closes nothing: without these the process would wait for it for hours.
+    return psycopg.connect(
+        url,
+        autocommit=True,
+        connect_timeout=10,
+        keepalives_idle=30,
+        keepalives_interval=10,
+        keepalives_count=3,
+        tcp_user_timeout=30_000,
+    )
+
+
 def connect(url: str, *, autocommit: bool = True, **options: Any) -> Connection:
     """A connection whose rows are dicts. Raises psycopg.OperationalError, as every psycopg connection."""
     return psycopg.connect(url, autocommit=autocommit, row_factory=dict_row, **options)

@@ -5,7 +5,7 @@ from math import ceil
 from types import TracebackType
 from typing import Self
 
-import psycopg
+from psycopg import IsolationLevel
 from redis import Redis
 
 from ingest.settings import Settings
@@ -13,6 +13,7 @@ from ingest.wake import WakeFlag
 from projections.projection import Projection
 from projections.registry import registered
 from workers import checkpoints, configured_plans, reactions
+from workers.database import dial
 from workers.folding import Folder
 from workers.round import Round
 
@@ -28,9 +29,9 @@ class Drain:
         assert settings.database_url
         self._partitions = settings.log_partitions
         self._redis = Redis.from_url(settings.redis_url)
-        self._connection = psycopg.connect(settings.database_url, autocommit=True)
+        self._connection = dial(settings.database_url)
         # What waited for a lock must see what its holder wrote, whatever the database's default is.
-        self._connection.isolation_level = psycopg.IsolationLevel.READ_COMMITTED
+        self._connection.isolation_level = IsolationLevel.READ_COMMITTED
         plans = configured_plans.read(settings)
         try:
             checkpoints.begin(self._connection, settings.log_partitions)

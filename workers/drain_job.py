@@ -9,11 +9,16 @@ from rq.worker import BaseWorker
 from ingest.queues import connect, drain_queue, enqueue_drain
 from ingest.settings import Settings
 from workers.drain import Drain
+from workers.folding import reason
 
 HANDOVER_SECONDS = 60.0
 """A drain that is never done hands over to a new job, long before RQ would end it."""
 
 log = structlog.get_logger()
+
+
+class DrainFailed(Exception):
+    """A drain broke off; the message says what and where, and holds no value: RQ keeps it and logs it."""
 
 
 class DrainProcess:
@@ -39,13 +44,13 @@ class DrainProcess:
             drained = self._drain.run(
                 workers=workers, proceed=lambda: not self._stopping and monotonic() < deadline
             )
-        except psycopg.OperationalError as error:
+        except (psycopg.OperationalError, psycopg.InternalError) as error:  # it is away, or takes no writes
             log.warning("Postgres is away; the log keeps what comes", reason=type(error).__name__)
             self.close()
             return 0
-        except BaseException:
+        except Exception as error:  # noqa: BLE001 - it is raised again, without the values that it may hold
             self.close()  # whatever state the connections are in, the next job begins with new ones
-            raise
+            raise DrainFailed(reason(error)) from None
         if monotonic() >= deadline and not self._stopping:
             enqueue_drain(self._queue)
         return drained

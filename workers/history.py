@@ -68,10 +68,12 @@ def record(connection: "Connection", entries: Sequence[Entry], *, quarantined: b
             for n, (entry, event) in enumerate(events.values()):
                 copy.write_row(_row(n, entry, event, quarantined))
         inserted = cursor.execute(_INSERT).fetchall()
+        if quarantined:  # a body that kills replaces none that does not
+            return Recorded([], set())
         known = events.keys() - {event_id for event_id, _ in inserted}
         replaced, displaced = _replace(cursor, known) if known else ([], set())
-    new = replaced if quarantined else inserted + replaced
-    return Recorded([Arrived(events[event_id][1], place) for event_id, place in new], displaced)
+    new = [Arrived(events[event_id][1], place) for event_id, place in inserted + replaced]
+    return Recorded(new, displaced)
 
 
 def _replace(cursor: "Cursor", known: Collection[str]) -> tuple[list[tuple[str, int]], set[Identity]]:

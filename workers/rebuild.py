@@ -6,6 +6,7 @@ live tables: grants, views and comments stay, and a table that was right is not 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Any, LiteralString, NamedTuple
 
 import psycopg
@@ -26,8 +27,12 @@ from workers.folding import Folder, Letter
 CHUNK = 500
 """Objects that are built at a time."""
 
+CHUNK_BYTES = 16 << 20
+"""What their events take at most, unless one object's alone take more."""
+
 _OBJECT_IDS = """
-SELECT DISTINCT object_id FROM events WHERE object_id > %s ORDER BY object_id LIMIT %s
+SELECT object_id, sum(octet_length(payload)) FROM events
+WHERE object_id > %s GROUP BY object_id ORDER BY object_id LIMIT %s
 """
 _EVENTS = """
 SELECT place, account, source, coalesce(payload_clean, payload) FROM events
@@ -125,7 +130,8 @@ class _Builder:
             table.model.table: self._merge(table.model.table, table.key, table.others) for table in built
         }
         key = tuple(KEY.split(", "))
-        merged["heads"] = self._merge("heads", key, _HEADS)
+        # A head without a place is live's note that an object lost its events; nothing follows from it.
+        merged["heads"] = self._merge("heads", key, _HEADS, SQL(" AND kept.place IS NOT NULL").format())
         names = [table.model.table for table in self._tables]
         within = SQL(" AND kept.projection = ANY({})").format(names)
         merged["dead_letters"] = self._merge("dead_letters", (*key, "projection"), _LETTERS, within)
@@ -189,9 +195,13 @@ def _objects(connection: "Connection") -> Iterator[dict[Identity, list[Arrived]]
     """All objects that the history tells of, by ranges of their ids, each with all its events."""
     last = ""
     yield _of_ids(connection, [last])  # the singletons
-    while ids := [row[0] for row in connection.execute(_OBJECT_IDS, [last, CHUNK]).fetchall()]:
-        yield _of_ids(connection, ids)
-        last = ids[-1]
+    while sizes := connection.execute(_OBJECT_IDS, [last, CHUNK]).fetchall():
+        running = accumulate(int(size) for _, size in sizes)
+        ids = [
+            object_id for (object_id, _), total in zip(sizes, running, strict=True) if total <= CHUNK_BYTES
+        ]
+        last = (ids or [sizes[0][0]])[-1]
+        yield _of_ids(connection, ids or [last])
 
 
 def _of_ids(connection: "Connection", ids: Sequence[str]) -> dict[Identity, list[Arrived]]:

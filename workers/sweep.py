@@ -15,6 +15,7 @@ from ingest.durability import ServerFacts, bounds
 from ingest.event_log import EventLog
 from ingest.queues import connect, drain_queue, enqueue_drain
 from ingest.settings import Settings
+from workers.database import dial
 from workers.drain import Drain
 from workers.lag import Lag, lags
 from workers.trim import trim
@@ -22,15 +23,22 @@ from workers.trim import trim
 PATIENCE_SECONDS = 5.0
 """How long nothing may move before the sweep takes it that RQ cannot run, and drains by itself."""
 
+TURN_SECONDS = 5.0
+"""How long it drains in a row: in between it trims, which makes room in a full log."""
+
+AWAY = (psycopg.OperationalError, psycopg.InternalError, RedisError)
+"""What a server's absence raises; InternalError where Postgres takes no writes (a full disk, a standby)."""
+
 log = structlog.get_logger()
 
 
 class Sweep:
     """One sweep process' state. Any number may run: what each does, the checkpoints' locks order."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, stop: Flag | None = None) -> None:
         assert settings.redis_url
         self._settings = settings
+        self._stop = stop or Flag()
         self._redis = Redis.from_url(settings.redis_url)
         self._rq_redis = connect(settings)
         self._queue: Queue = drain_queue(self._rq_redis, settings)
@@ -42,7 +50,7 @@ class Sweep:
     def run_once(self) -> None:
         """Look once: wake the drain where something waits, drain where nobody does, trim what is done.
 
-        Raises psycopg.OperationalError and RedisError while a server is away.
+        Raises what AWAY names while a server is.
         """
         found = lags(self._log, self._connected())
         if any(lag.waiting for lag in found):
@@ -58,8 +66,8 @@ class Sweep:
         if monotonic() - self._moved_at > PATIENCE_SECONDS:
             log.warning("no worker drains; the sweep drains by itself")
             with Drain(self._settings) as drain:
-                drain.run()
-            self._moved_at = monotonic()
+                until = monotonic() + TURN_SECONDS
+                drain.run(proceed=lambda: not self._stop.is_set() and monotonic() < until)
             return
         try:
             if not self._queue.count:
@@ -75,7 +83,7 @@ class Sweep:
     def _connected(self) -> "psycopg.Connection[Any]":
         if self._database is None or self._database.closed:
             assert self._settings.database_url
-            self._database = psycopg.connect(self._settings.database_url, autocommit=True)
+            self._database = dial(self._settings.database_url)
         return self._database
 
     def close(self) -> None:
@@ -91,12 +99,12 @@ def main(settings: Settings) -> None:
     stop = Flag()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    sweep = Sweep(settings)
+    sweep = Sweep(settings, stop)
     away: str | None = None
     while not stop.is_set():
         try:
             sweep.run_once()
-        except (psycopg.OperationalError, RedisError) as error:
+        except AWAY as error:
             if away != (away := type(error).__name__):
                 log.warning("a server is away; the sweep waits", reason=away)
             sweep.close()
