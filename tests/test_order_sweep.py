@@ -1,5 +1,8 @@
 """Orders that no webhook told of are found, each once."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -85,3 +88,19 @@ def test_the_shop_is_asked_with_its_key_and_for_nobodys_name(swept: Swept) -> No
     swept.shop.order()
     [told] = WooCommerce(swept.settings.shops["shop"]).modified_orders(swept.shop.now - timedelta(hours=1))
     assert "billing" not in told
+
+
+def test_the_process_sweeps_until_it_is_told_to_stop(swept: Swept) -> None:
+    order = swept.shop.order()
+    assert swept.settings.redis_url
+    servers = {"REDIS_URL": swept.settings.redis_url, "LOG_PREFIX": swept.settings.log_prefix}
+    with subprocess.Popen(
+        [sys.executable, "-m", "workers.command", "orders"],
+        env={**os.environ, **servers, **swept.shop.environment},
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        assert b"no webhook told of" in process.stdout.readline()
+        process.terminate()
+        assert 0 == process.wait(10)
+    assert [order["id"]] == swept.enqueued()

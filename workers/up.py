@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from ingest.settings import DEFAULT_SOURCE, Settings
+from workers import reactions
 from workers.readiness import check_redis, prepare_database
 from workers.servers.embedded import servers
 from workers.servers.guardian import Guardian
@@ -18,6 +19,9 @@ from workers.stack import Stack, announce, withdraw
 from workers.supervisor import Part, Say, stop
 
 SECRET_FILE = "webhook-secret"  # noqa: S105 - the file's name
+BY_SOURCE = ("STRIPE_", "CALLBACK_", "WOOCOMMERCE_")
+"""What the names of variables begin with that end in a source's."""
+
 LOOK_SECONDS = 0.1
 WEB_SECONDS = 30.0
 SERVER_GRACE_SECONDS = 30.0
@@ -65,6 +69,7 @@ class Up:
             given["STRIPE_WEBHOOK_SECRET"] = self.home.secret(SECRET_FILE, prefix="whsec_")
         environment = {**os.environ, **given}
         complete = Settings.from_environment(environment)
+        reactions.configured(complete)  # what it refuses, every drain would
         for warning in check_redis(complete):
             self._say(warning)
         prepare_database(complete, anew=True)
@@ -77,6 +82,7 @@ class Up:
             self._part("scheduler", "scheduler", environment=environment),
             self._part("sweep", "sweep", environment=environment),
             self._part("outbox", "outbox", environment=environment),
+            *([self._part("orders", "orders", environment=environment)] if settings.shops else []),
             *self._creators(environment),
         ]
         stack = Stack(os.getpid(), f"http://{reachable(settings.host)}:{port}", ours(environment))
@@ -144,5 +150,5 @@ def ours(environment: Environment) -> dict[str, str]:
     """What of an environment configures hooklog; not the clients' keys, which are written nowhere."""
     fields = {name.upper() for name in Settings.model_fields} - {"API_KEYS"}
     return {
-        name: value for name, value in environment.items() if name in fields or name.startswith("STRIPE_")
+        name: value for name, value in environment.items() if name in fields or name.startswith(BY_SOURCE)
     }

@@ -78,6 +78,15 @@ def outbox() -> None:
     outbox_worker.main(settings)
 
 
+@click.command()
+def orders() -> None:
+    """Find the shops' orders that no webhook told of, until SIGTERM. Needs REDIS_URL. Any number may run."""
+    from workers import order_sweep
+
+    configure()
+    order_sweep.main(_settings("REDIS_URL"))
+
+
 def _settings(*needed: str) -> Settings:
     settings = Settings.from_environment()
     missing = [name for name in needed if not getattr(settings, name.lower())]
