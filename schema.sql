@@ -853,7 +853,7 @@ COMMENT ON COLUMN churn.price_id IS 'The price of that plan.';
 COMMENT ON COLUMN churn.interval IS 'How it was billed: day, week, month or year.';
 COMMENT ON COLUMN churn.interval_count IS 'How many intervals a billing period had.';
 COMMENT ON COLUMN churn.currency IS 'Three letters, in lower case.';
-COMMENT ON COLUMN churn.monthly_amount IS 'What it came to a month while it last counted, in minor units: licensed items less lasting discounts, its customer''s left out.';
+COMMENT ON COLUMN churn.monthly_amount IS 'What it came to a month while it last counted, in minor units: licensed items less lasting discounts, its customer''s where an event brings them along.';
 COMMENT ON COLUMN churn.monthly_amount_incomplete IS 'Whether that leaves something out that was known only by its id, as a coupon.';
 COMMENT ON COLUMN churn.started_at IS 'When it started.';
 COMMENT ON COLUMN churn.lived IS 'From its start until it stopped counting.';
@@ -1133,7 +1133,7 @@ COMMENT ON COLUMN subscription_versions.interval_count IS 'How many intervals a 
 COMMENT ON COLUMN subscription_versions.quantity IS 'How many units of that price; null where usage decided.';
 COMMENT ON COLUMN subscription_versions.currency IS 'Three letters, in lower case.';
 COMMENT ON COLUMN subscription_versions.counts IS 'Whether it was recurring revenue at valid_from: active or past_due, collected, and not free.';
-COMMENT ON COLUMN subscription_versions.monthly_amount IS 'What its terms came to a month at valid_from, whether or not it counted, in minor units: licensed items less lasting discounts, its customer''s left out.';
+COMMENT ON COLUMN subscription_versions.monthly_amount IS 'What its terms came to a month at valid_from, whether or not it counted, in minor units: licensed items less lasting discounts, its customer''s where an event brings them along.';
 COMMENT ON COLUMN subscription_versions.monthly_amount_incomplete IS 'Whether that leaves something out that was known only by its id, as a coupon.';
 COMMENT ON COLUMN subscription_versions.source IS 'Which endpoint received that event: the last part of /webhooks/{source}.';
 COMMENT ON COLUMN subscription_versions.updated_at IS 'When Stripe made that event.';
@@ -1177,6 +1177,24 @@ COMMENT ON COLUMN mrr_movements.plan_type IS 'The plan that the cause''s subscri
 COMMENT ON COLUMN mrr_movements.price_id IS 'The price of that plan.';
 COMMENT ON COLUMN mrr_movements.source IS 'Which endpoint received the event that began or brought what changed: the last part of /webhooks/{source}.';
 COMMENT ON COLUMN mrr_movements.stale IS 'Whether a newer event of a subscription of it could not be digested: see dead_letters.';
+
+CREATE OR REPLACE VIEW scheduled_churn AS
+SELECT account, livemode, version.subscription_id, coalesce(version.cancel_at, latest.current_period_end) AS due_at,
+    version.customer_id, version.plan_type, version.price_id, version.currency, version.monthly_amount,
+    version.monthly_amount_incomplete, latest.canceled_at AS requested_at, latest.cancellation_reason AS reason,
+    latest.cancellation_feedback AS feedback, latest.cancellation_comment AS comment,
+    version.source, version.updated_at, version.stale
+FROM subscription_versions AS version
+JOIN subscriptions AS latest USING (account, livemode)
+WHERE latest.id = version.subscription_id
+    AND version.valid_to IS NULL AND version.counts AND version.cancellation_scheduled;
+COMMENT ON VIEW scheduled_churn IS 'Recurring revenue that is known to end: subscriptions that count and whose cancellation is scheduled. When it takes effect it is in churn and mrr_movements instead.';
+COMMENT ON COLUMN scheduled_churn.due_at IS 'When it will end: the date that was set, else the end of the period.';
+COMMENT ON COLUMN scheduled_churn.requested_at IS 'When the cancellation was asked for.';
+COMMENT ON COLUMN scheduled_churn.monthly_amount IS 'What will be lost a month by today''s terms, in minor units: licensed items less lasting discounts.';
+COMMENT ON COLUMN scheduled_churn.reason IS 'Stripe''s reason for the cancellation.';
+COMMENT ON COLUMN scheduled_churn.feedback IS 'What the customer chose as the reason.';
+COMMENT ON COLUMN scheduled_churn.comment IS 'What the customer wrote about it.';
 
 -- The spans are exact fractions, the ledger is rounded once a customer: they may be half a minor unit apart.
 CREATE OR REPLACE VIEW mrr_ledger_residual AS
@@ -1385,7 +1403,7 @@ BEGIN
         'payments', 'customers', 'payment_intents', 'charges', 'refunds', 'charge_refunds', 'all_refunds', 'disputes',
         'products', 'prices', 'plans', 'price_list', 'invoices', 'invoice_lines', 'invoice_payments',
         'invoice_payment_links', 'subscriptions', 'subscription_items', 'churn', 'subscription_changes',
-        'subscription_events', 'subscription_versions', 'mrr_movements', 'mrr_ledger_residual',
+        'subscription_events', 'subscription_versions', 'mrr_movements', 'mrr_ledger_residual', 'scheduled_churn',
         'subscription_access', 'user_access'
     ] LOOP
         EXECUTE format('GRANT SELECT ON %I TO hooklog_analyst', readable);

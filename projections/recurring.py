@@ -195,7 +195,7 @@ _BY_TIERS_MODE = {"volume": _volume, "graduated": _graduated}
 
 
 def _own_or_inherited(subscription: Subscription, known: Known) -> tuple[Discount, ...]:
-    return subscription.discounts or known.inherited
+    return subscription.discounts or subscription.inherited or known.inherited
 
 
 def _resolved(discount: Discount, known: Known) -> Discount:

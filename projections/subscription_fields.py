@@ -62,8 +62,9 @@ class Subscription:
 
     `items_complete` is False where Stripe embedded only the first of its items. `canceled_at` is when a
     cancellation was requested, `ended_at` when it took effect. The current period spans those of the items.
-    `collection_pause` is what becomes of its invoices while collection is paused: void, mark_uncollectible
-    or keep_as_draft.
+    `inherited` are its customer's discounts, where the event brings the customer along: they hold where it has
+    none of its own. `collection_pause` is what becomes of its invoices while collection is paused: void,
+    mark_uncollectible or keep_as_draft.
     """
 
     id: str
@@ -86,6 +87,7 @@ class Subscription:
     cancellation_reason: str | None = None
     cancellation_feedback: str | None = None
     cancellation_comment: str | None = None
+    inherited: tuple[Discount, ...] = ()
     collection_pause: str | None = None
     collection_resumes_at: datetime | None = None
     pause_reason: str | None = None
@@ -111,6 +113,7 @@ class Subscription:
             items_complete=not optional(listed, "has_more", bool),
             discounts=discounts(source),
             customer_id=customer_of(source),
+            inherited=discounts(customer) if isinstance(customer := source.get("customer"), dict) else (),
             # Nothing could be backdated before `start_date` told of it, in 2019.
             started_at=instant(source, "start_date") or created_at,
             current_period_start=min(_given(i.current_period_start for i in items), default=None),

@@ -24,9 +24,7 @@ def movements(*events: Event) -> list[dict[str, Any]]:
     for each in events:
         by_subscription.setdefault(each.object_id, []).append(each)
     rows = [
-        {**row, "stale": False}
-        for its in by_subscription.values()
-        for row in PROJECTION.rows(order(its), {})
+        {**row, "stale": False} for its in by_subscription.values() for row in PROJECTION.rows(order(its), {})
     ]
     stored = orjson.loads(orjson.dumps(rows))
     return [dict(row) for row in AGGREGATE.fold(stored)]
@@ -247,6 +245,13 @@ def test_a_renewal_at_a_coupons_end_is_the_cause() -> None:
     renewed = becomes(before={"latest_invoice": "in_0"})
     [_, end] = movements(begins(discounts=[half]), renewed)
     assert (renewed.id, 10_00) == (end["cause"], end["amount"])
+
+
+def test_a_customers_discount_holds_where_it_is_at_hand_and_there_is_no_other() -> None:
+    whose = {"id": "cus_1", "object": "customer", "discount": discount(coupon(percent_off=10))}
+    own = discount(coupon(percent_off=50), discount_id="di_2")
+    assert [(0, "new", 18_00)] == told(begins(customer=whose))
+    assert [(0, "new", 10_00)] == told(begins(customer=whose, discounts=[own]))
 
 
 def test_a_coupon_for_once_changes_nothing() -> None:

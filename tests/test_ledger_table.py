@@ -122,6 +122,19 @@ def test_the_ledger_can_be_rebuilt_by_its_own_name(pipeline: Pipeline) -> None:
     assert [("cus_1", "new", 20_00)] == ledger(pipeline)
 
 
+def test_a_scheduled_cancellation_shows_until_it_takes_effect(pipeline: Pipeline) -> None:
+    asked = {"cancel_at_period_end": True, "cancel_at": NOON + 30 * DAY, "canceled_at": NOON + DAY}
+    run(pipeline, created(), created("sub_2"), updated(**asked))
+    [due] = pipeline.rows("scheduled_churn")
+    assert ("sub_1", 20_00, NOON + 30 * DAY) == (
+        due["subscription_id"],
+        due["monthly_amount"],
+        due["due_at"].timestamp(),
+    )
+    run(pipeline, updated(days=30, status="canceled", ended_at=NOON + 30 * DAY, **asked))
+    assert [] == pipeline.rows("scheduled_churn")
+
+
 # ------------------------------------------------------------------ several drains at once
 
 
