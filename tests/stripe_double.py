@@ -14,7 +14,6 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -23,63 +22,13 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from tests.stripe_account import Account, Refused, Shape, matching
+from tests.stripe_answers import Answer, Fault, Request, Stored, failure, listing
 from tests.stripe_form import decoded
 
 API_VERSION = "2026-10-28.endive"
 KEY = "sk_test_double"
 SERVES = {"customers": "customer", "payment_intents": "payment_intent", "refunds": "refund",
           "subscriptions": "subscription"}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request as it came in."""
-
-    method: str
-    path: str
-    parameters: Shape
-    key: str | None
-    at: float
-
-
-@dataclass
-class Fault:
-    """What goes wrong with the next `times` requests whose method and path match `on` (a pattern).
-
-    `acts` says that it goes wrong after the request was carried out; `text` is answered in place of JSON.
-    Without a `status` the connection is cut; `hold` is waited for first.
-    """
-
-    on: str = "."
-    status: int | None = None
-    code: str | None = None
-    headers: dict[str, str] = field(default_factory=dict)
-    error: Shape = field(default_factory=dict)
-    text: str | None = None
-    acts: bool = False
-    times: int = 1
-    hold: threading.Event | None = None
-
-
-@dataclass
-class Answer:
-    status: int
-    body: Shape | str
-    headers: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def passing(self) -> bool:
-        """Whether the request was sent away before its endpoint saw it."""
-        told_to_retry = self.headers.get("Stripe-Should-Retry") == "true"
-        return told_to_retry or isinstance(self.body, str) or self.status in (401, 409, 429, 502, 503)
-
-
-@dataclass
-class Stored:
-    """What Stripe remembers of an idempotency key; no answer while the first request is under way."""
-
-    asked: tuple[str, str]
-    answer: Answer | None = None
 
 
 class StripeDouble:
@@ -300,17 +249,6 @@ class StripeDouble:
         told = {"id": f"evt_{uuid4().hex[:20]}", "object": "event", "api_version": API_VERSION, "type": kind}
         told |= {"created": self.account.clock(), "data": data, "livemode": False, "request": None}
         self.events.append(told)
-
-
-def listing(found: list[Shape]) -> Shape:
-    return {"object": "list", "data": found, "has_more": False, "url": "/v1"}
-
-
-def failure(status: int, code: str | None, message: str, **more: Any) -> Answer:
-    kind = more.pop(
-        "type", "card_error" if status == 402 else "api_error" if status >= 500 else "invalid_request_error"
-    )
-    return Answer(status, {"error": {"type": kind, "code": code, "message": message, **more}})
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -10,7 +10,6 @@ from workers.verbs import Pause, Problem, Reject, Retry, Verb
 
 IN_FLIGHT = "idempotency_key_in_use"
 RETRY_CODES = {IN_FLIGHT, "lock_timeout", "rate_limit"}
-STORED = "idempotent-replayed"
 MESSAGE_LENGTH = 1000
 
 
@@ -24,7 +23,7 @@ def verb(error: stripe.StripeError) -> Verb:
         return Pause(problem)
     if isinstance(error, stripe.IdempotencyError) and problem.get("code") != IN_FLIGHT:
         return Retry(problem, spent=True)
-    if status == 500 and (should_retry == "false" or headers.get(STORED) == "true"):
+    if status == 500 and should_retry == "false":
         return Retry(problem, spent=True)
     transient = (
         isinstance(error, stripe.APIConnectionError | stripe.RateLimitError)
