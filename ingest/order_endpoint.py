@@ -23,7 +23,7 @@ from ingest.async_jobs import AsyncJobs, JobsUnavailable
 from ingest.endpoint import BODY_LIMIT, UnknownSource
 from ingest.job import Job
 from ingest.logging import note
-from ingest.order import Order
+from ingest.order import MalformedOrder, Order
 from ingest.orders import SYNC_ORDER, Orders, sync_command, sync_key
 from ingest.payload import NotJson
 from ingest.problem import Problem
@@ -33,7 +33,7 @@ from ingest.woocommerce import ShopFailure, UnknownOrder, WooCommerce
 
 T = TypeVar("T")
 
-TOPICS = frozenset({"order.created", "order.updated", "order.restored"})
+TOPICS = frozenset({"order.created", "order.updated", "order.restored", "order.deleted"})
 PING = re.compile(rb"webhook_id=[0-9]+")
 """What WooCommerce posts, unsigned, when a webhook is created; it must be answered 200."""
 
@@ -89,10 +89,14 @@ class OrderEndpoint:
             note(request, outcome="ignored")
             return RECEIVED
         try:
-            order = Order.read(orjson.loads(raw))
+            told = orjson.loads(raw)
         except orjson.JSONDecodeError:
             raise NotJson("the body is no JSON") from None
-        job = await self._sync(source, order)
+        if isinstance(told, dict) and told.keys() == {"id"}:  # all that is told of one that was deleted
+            order = await self._deleted(source, told["id"])
+        else:
+            order = Order.read(told)
+        job = await self._sync(source, order) if order else None
         note(request, outcome="received", **({"job": job.id} if job else {}))
         return RECEIVED
 
@@ -152,6 +156,13 @@ class OrderEndpoint:
             return await _answered(asyncio.get_running_loop().run_in_executor(self._threads, fetch))
         finally:
             self._under_way -= 1
+
+    async def _deleted(self, source: str, order_id: object) -> Order | None:
+        """A known order as it is now that it is gone: in the trash, whence it may be restored."""
+        if not isinstance(order_id, int):
+            raise MalformedOrder("this is no order: see id")
+        known = await _answered(asyncio.to_thread(self._orders.read, source, order_id))
+        return known.order.model_copy(update={"status": "trash"}) if known else None
 
     async def _sync(self, source: str, order: Order) -> Job | None:
         """The job that brings Stripe in line with the order; None where that is none of ours."""

@@ -6,12 +6,12 @@ from threading import Thread
 
 import pytest
 from redis import Redis
-from web_process import Answer, WebProcess, serving
 
 from ingest.settings import Settings
 from tests.creators import Creators, creators
 from tests.shop_double import Json, ShopDouble, webhook
 from tests.stripe_account import Shape
+from tests.web_process import Answer, WebProcess, serving
 
 PUBLISHABLE = "pk_test_1"
 
@@ -107,9 +107,10 @@ def test_the_ping_of_a_new_webhook_is_answered(checkout: Checkout) -> None:
         (b'{"id":17}', {"X-WC-Webhook-Signature": "bm8="}),
         (b'{"id":17}', {"X-WC-Webhook-Signature": "n\xf6"}),
         (webhook({"id": 17})[0], webhook({"id": 17}, secret="another")[1]),
-        webhook({"id": 17}),
+        webhook({"id": "17"}),
+        webhook({"id": 17, "status": "pending"}),
     ],
-    ids=["a form", "unsigned", "wrong", "not ASCII", "another's", "no order"],
+    ids=["a form", "unsigned", "wrong", "not ASCII", "another's", "no id", "no order"],
 )
 def test_what_no_shop_signed_or_is_no_order_is_refused(
     checkout: Checkout, body: bytes, headers: dict[str, str]
@@ -122,6 +123,16 @@ def test_what_no_shop_signed_or_is_no_order_is_refused(
 def test_an_unknown_shop_is_refused(checkout: Checkout) -> None:
     body, headers = webhook(checkout.shop.order())
     assert 404 == checkout.web.request("POST", "/orders/woocommerce/other", headers, body).status
+
+
+def test_an_order_that_is_deleted_cancels_its_payment(checkout: Checkout) -> None:
+    checkout.work()
+    order = checkout.shop.order()
+    assert 200 == checkout.intent(order).status
+    assert 200 == checkout.tell({"id": order["id"]}, "order.deleted").status
+    checkout.creators.double.wait_for("POST /v1/payment_intents/.*/cancel")
+    checkout.stop()
+    assert ["canceled"] == [intent["status"] for intent in checkout.intents]
 
 
 @pytest.mark.parametrize("topic", ["order.deleted", "product.updated"])
