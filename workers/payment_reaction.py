@@ -9,31 +9,36 @@ from ingest.settings import Settings
 from projections.heads import Standing
 from workers.reaction import Reaction
 
+FAILED = "payment_intent.payment_failed"
+
 # Whichever event shows first that it succeeded: the cause is the payment's, not the event's. Two events may
 # tell of one failed attempt, so its charge names it, where one was made. Who has heard of the success is told
-# of no failure that comes late.
+# of no failure that comes late. Each look-up stands by itself (LIMIT, OFFSET 0), on an index of its own: young
+# tables have no statistics by which a join could be planned.
 _TELL = """
 WITH arrived AS (
     SELECT told.*, coalesce(events.payload_clean, events.payload)::jsonb
         #> '{data,object,last_payment_error}' AS error
-    FROM unnest(%(accounts)s::text[], %(livemodes)s::boolean[], %(ids)s::text[], %(event_ids)s::text[],
-        %(types)s::text[], %(instants)s::timestamptz[])
-        AS told (account, livemode, id, event_id, type, at)
-    JOIN events USING (event_id)
+    FROM unnest(%(account)s::text[], %(livemode)s::boolean[], %(id)s::text[], %(event_id)s::text[],
+        %(failed)s::boolean[], %(at)s::timestamptz[])
+        AS told (account, livemode, id, event_id, failed, at)
+    CROSS JOIN LATERAL (
+        SELECT payload, payload_clean FROM events WHERE event_id = told.event_id LIMIT 1
+    ) AS events
 ), outcomes AS (
-    SELECT DISTINCT account, livemode, id, 'succeeded' AS outcome, NULL AS attempt, NULL::jsonb AS error,
-        max(at) OVER (PARTITION BY account, livemode, id) AS at
+    SELECT DISTINCT account, livemode, id, 'succeeded' AS outcome, concat(id, ' succeeded') AS cause,
+        NULL::jsonb AS error, NULL::timestamptz AS at
     FROM arrived
     UNION ALL
-    SELECT account, livemode, id, 'failed', coalesce(error ->> 'charge', event_id), error, at
+    SELECT DISTINCT ON (account, livemode, cause) account, livemode, id, 'failed',
+        concat_ws(' ', id, 'failed', coalesce(error ->> 'charge', event_id)) AS cause, error, at
     FROM arrived
-    WHERE type = 'payment_intent.payment_failed'
+    WHERE failed
 )
 INSERT INTO outbox (kind, account, livemode, origin, subject, cause, object_id, message)
 SELECT 'payment', paid.account, paid.livemode, paid.origin,
     CASE WHEN paid.user_id IS NULL THEN paid.id ELSE jsonb_build_array(paid.origin, paid.user_id)::text END,
-    concat_ws(' ', paid.id, outcome, attempt),
-    paid.id,
+    outcomes.cause, paid.id,
     jsonb_build_object(
         'payment_intent_id', paid.id, 'outcome', outcome, 'amount', paid.amount, 'currency', paid.currency,
         'user_id', paid.user_id, 'customer_id', paid.customer_id, 'order_id', paid.order_id,
@@ -42,23 +47,42 @@ SELECT 'payment', paid.account, paid.livemode, paid.origin,
     )
 FROM outcomes
 CROSS JOIN LATERAL (
-    SELECT payments.account, payments.livemode, payments.id, payments.status, amount, payments.currency,
-        payments.user_id, payments.customer_id, payments.order_id, payments.plan_type, subscription_id,
-        coalesce(payments.origin, subscriptions.origin) AS origin
-    FROM payments
-    LEFT JOIN subscriptions
-        ON subscriptions.account = payments.account AND subscriptions.livemode = payments.livemode
-        AND subscriptions.id = payments.subscription_id
-    WHERE payments.account = outcomes.account AND payments.livemode = outcomes.livemode
-        AND payments.id = outcomes.id
-    OFFSET 0
+    SELECT intent.account, intent.livemode, intent.id, intent.status, intent.amount, intent.currency,
+        intent.customer_id, intent.order_id, billed.id AS subscription_id,
+        coalesce(intent.user_id, billed.user_id, customer.user_id) AS user_id,
+        coalesce(intent.plan_type, billed.plan_type) AS plan_type,
+        coalesce(intent.origin, billed.origin) AS origin
+    FROM payment_intents AS intent
+    LEFT JOIN LATERAL (
+        SELECT user_id FROM customers
+        WHERE account = intent.account AND livemode = intent.livemode AND id = intent.customer_id LIMIT 1
+    ) AS customer ON true
+    LEFT JOIN LATERAL (
+        SELECT coalesce(intent.invoice_id, min(invoice_id)) AS invoice_id FROM (
+            SELECT account, livemode, invoice_id FROM invoice_payments
+            WHERE payment_intent_id = intent.id OFFSET 0
+        ) AS link
+        WHERE account = intent.account AND livemode = intent.livemode
+    ) AS linked ON true
+    LEFT JOIN LATERAL (
+        SELECT subscription_id FROM invoices
+        WHERE account = intent.account AND livemode = intent.livemode AND id = linked.invoice_id LIMIT 1
+    ) AS invoice ON true
+    LEFT JOIN LATERAL (
+        SELECT id, user_id, plan_type, origin FROM subscriptions
+        WHERE account = intent.account AND livemode = intent.livemode AND id = invoice.subscription_id LIMIT 1
+    ) AS billed ON true
+    WHERE intent.account = outcomes.account AND intent.livemode = outcomes.livemode
+        AND intent.id = outcomes.id
+    LIMIT 1
 ) AS paid
 WHERE (outcome = 'failed' OR paid.status = 'succeeded')
     AND (%(audience)s::text[] IS NULL OR replace(lower(paid.origin), '-', '_') = ANY(%(audience)s))
     AND NOT EXISTS (
-        SELECT FROM outbox AS known
-        WHERE known.object_id = paid.id AND known.account = paid.account AND known.livemode = paid.livemode
-            AND known.kind = 'payment' AND known.message ->> 'outcome' = 'succeeded'
+        SELECT FROM (SELECT * FROM outbox WHERE object_id = paid.id OFFSET 0) AS known
+        WHERE known.account = paid.account AND known.livemode = paid.livemode AND known.kind = 'payment'
+            AND known.cause IN (outcomes.cause, concat(paid.id, ' succeeded'))
+        OFFSET 0
     )
 ORDER BY outcome, at
 ON CONFLICT (kind, account, livemode, subject, cause) DO NOTHING
@@ -73,12 +97,12 @@ def reaction(settings: Settings) -> Reaction | None:
     def react(connection: "Connection[Any]", standings: Sequence[Standing]) -> None:
         arrived = [(one.identity, event) for one in standings for event in one.arrived]
         columns = {
-            "accounts": [identity.account for identity, _ in arrived],
-            "livemodes": [identity.livemode for identity, _ in arrived],
-            "ids": [identity.object_id for identity, _ in arrived],
-            "event_ids": [event.id for _, event in arrived],
-            "types": [event.type for _, event in arrived],
-            "instants": [event.created_at for _, event in arrived],
+            "account": [identity.account for identity, _ in arrived],
+            "livemode": [identity.livemode for identity, _ in arrived],
+            "id": [identity.object_id for identity, _ in arrived],
+            "event_id": [event.id for _, event in arrived],
+            "failed": [event.type == FAILED for _, event in arrived],
+            "at": [event.created_at for _, event in arrived],
             "audience": settings.callback_origins,
         }
         connection.execute(_TELL, columns)
