@@ -733,6 +733,7 @@ CREATE TABLE IF NOT EXISTS subscriptions (
     PRIMARY KEY (account, livemode, id)
 );
 CREATE INDEX IF NOT EXISTS subscriptions_by_customer ON subscriptions (customer_id);
+CREATE INDEX IF NOT EXISTS subscriptions_by_creation ON subscriptions (created_at);
 CREATE INDEX IF NOT EXISTS subscriptions_by_user ON subscriptions (user_id) WHERE user_id IS NOT NULL;
 COMMENT ON TABLE subscriptions IS 'Subscriptions, as Stripe last described each. A canceled one stays.';
 COMMENT ON COLUMN subscriptions.id IS 'Stripe''s id, sub_…';

@@ -9,10 +9,10 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, OutOfMemoryError, RedisError
 
-from ingest.append_script import APPEND
 from ingest.durability import ServerFacts, Undurable, bounds, refuse_undurable
 from ingest.event import Event
 from ingest.event_log import Bounds, Keys, append_arguments
+from ingest.log_scripts import APPEND
 from ingest.partition import partition_of
 from ingest.settings import Settings
 from ingest.wake import Waker

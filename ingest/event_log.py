@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, cast
 
 from redis import Redis
 
-from ingest.append_script import APPEND, DAYS, DIGEST_BYTES, TRIM
 from ingest.event import Event
+from ingest.log_scripts import APPEND, DAYS, DIGEST_BYTES, TRIM
 from ingest.settings import Settings
 
 START = "0-0"

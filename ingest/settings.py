@@ -2,6 +2,7 @@
 
 import os
 import re
+from base64 import b64decode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -146,6 +147,13 @@ def _secrets(given: Mapping[str, str], variable: str) -> dict[str, tuple[str, ..
     }
 
 
+def _is_base64(text: str) -> bool:
+    try:
+        return bool(b64decode(text, validate=True))
+    except ValueError:
+        return False
+
+
 def _callbacks(given: Mapping[str, str]) -> dict[str, Any]:
     secrets = _secrets(given, "CALLBACK_SECRET")
     callbacks = {}
@@ -156,6 +164,8 @@ def _callbacks(given: Mapping[str, str]) -> dict[str, Any]:
                 f"CALLBACK_URL for the source {source!r} must be http(s)://…, with a CALLBACK_SECRET_"
                 f"{source.upper()} or a CALLBACK_SECRET that signs it"
             )
+        if any(secret.startswith("whsec_") and not _is_base64(secret[6:]) for secret in signing):
+            raise InvalidSettings(f"what follows whsec_ in a CALLBACK_SECRET of {source!r} must be base64")
         callbacks[source] = {"url": url, "secrets": signing}
     return callbacks
 
@@ -193,9 +203,7 @@ def _api_keys(listed: str) -> dict[str, tuple[str, ...]]:
         if not _SOURCE.fullmatch(label(source)) or not key.isascii() or not key:
             raise InvalidSettings('API_KEYS: write source:key, several separated by commas, as in "shop:…"')
         if any(key in others for other, others in keys.items() if other != label(source)):
-            raise InvalidSettings(
-                "API_KEYS: one key stands for two sources: give each its own"
-            )
+            raise InvalidSettings("API_KEYS: one key stands for two sources: give each its own")
         keys[label(source)] = (*keys.get(label(source), ()), key)
     return keys
 

@@ -62,7 +62,7 @@ class Subscription:
 
     `items_complete` is False where Stripe embedded only the first of its items. `canceled_at` is when a
     cancellation was requested, `ended_at` when it took effect. The current period spans those of the items.
-    `inherited` are its customer's discounts, where the event brings the customer along: they hold where it has
+    `inherited` are its customer's discounts, where the event brings those along: they hold where it has
     none of its own. `collection_pause` is what becomes of its invoices while collection is paused: void,
     mark_uncollectible or keep_as_draft.
     """

@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 from rq import Queue
-from web_process import Answer, WebProcess, until
 
 from ingest.jobs import Jobs
 from ingest.settings import Settings
+from tests.web_process import Answer, WebProcess, until
 
 KEYS = {"shop": "key-of-the-shop", "platform": "key-of-the-platform"}
 API = {

@@ -5,9 +5,9 @@ from urllib.parse import quote
 
 import pytest
 from api_client import API, ApiClient
-from web_process import WebProcess
 
 from tests.billing_objects import DAY, NOON, event, item, price, subscription
+from tests.web_process import WebProcess
 
 SERVE = """
 import sys

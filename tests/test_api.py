@@ -7,10 +7,10 @@ from threading import Thread
 import pytest
 from api_client import API, INTENT, PAYMENT, ApiClient, jobs_of, perform
 from redis import Redis
-from web_process import serving, until
 
 from ingest.queues import checkout_queue, jobs_queue
 from ingest.settings import Settings
+from tests.web_process import serving, until
 
 UNKNOWN = "job_" + "x" * 24
 

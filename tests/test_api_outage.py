@@ -3,9 +3,9 @@
 import pytest
 from api_client import API, ApiClient, jobs_of
 from redis import Redis
-from web_process import serving, until
 
 from ingest.job import JobKeys
+from tests.web_process import serving, until
 from workers.servers.guardian import Guardian
 from workers.servers.home import Home
 from workers.servers.ports import available

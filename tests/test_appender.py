@@ -4,11 +4,11 @@ import asyncio
 
 import pytest
 from redis.asyncio import Redis
-from web_process import event
 
 from ingest.appender import BATCH_EVENTS, Appender, LogUnavailable
 from ingest.event import Event
 from ingest.event_log import START, EventLog
+from tests.web_process import event
 
 
 class Waker:

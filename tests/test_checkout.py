@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 from api_client import API, KEYS
-from web_process import serving
 
 from ingest.client import Client
 from ingest.commands import CreateCustomer, CreatePaymentIntent
 from tests.creator_process import CreatorProcess
 from tests.creators import creators
+from tests.web_process import serving
 
 CHECKOUTS = 11
 BULK = 20

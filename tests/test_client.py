@@ -10,12 +10,12 @@ from threading import Thread
 import pytest
 from api_client import API, INTENT, KEYS, jobs_of, perform
 from redis import Redis
-from web_process import serving
 
 from ingest.client import AsyncClient, Client, JobFailed, Refused, Unavailable
 from ingest.commands import CancelSubscription, CreatePaymentIntent, ResumeSubscription
 from ingest.queues import checkout_queue, jobs_queue
 from ingest.settings import Settings
+from tests.web_process import serving
 
 PAYMENT = CreatePaymentIntent(total="12.50", currency="eur")
 QUEUED = {

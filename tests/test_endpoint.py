@@ -6,10 +6,10 @@ import time
 
 import pytest
 from redis import Redis
-from web_process import SECRET, event, serving, sign, until
 
 from ingest.event_log import START, EventLog
 from ingest.settings import Settings
+from tests.web_process import SECRET, event, serving, sign, until
 
 MEBIBYTE = 1 << 20
 

@@ -5,7 +5,8 @@ from string import ascii_letters, digits
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from web_process import event, serving, sign
+
+from tests.web_process import event, serving, sign
 
 MUTATIONS = settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
 

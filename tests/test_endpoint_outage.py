@@ -6,8 +6,8 @@ import time
 
 import pytest
 from redis import Redis
-from web_process import event, serving, sign, until
 
+from tests.web_process import event, serving, sign, until
 from workers.servers.guardian import Guardian
 from workers.servers.home import Home
 from workers.servers.ports import available

@@ -10,9 +10,9 @@ import pytest
 from redis import Redis
 from redis.exceptions import OutOfMemoryError
 
-from ingest.append_script import ENTRY_OVERHEAD
 from ingest.event import Event
 from ingest.event_log import Bounds, EventLog
+from ingest.log_scripts import ENTRY_OVERHEAD
 from ingest.settings import Settings
 
 ROOMY = Bounds(log_max_bytes=1 << 30, dedupe_max_bytes=1 << 30)

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from random import Random
 
 import pytest
 from redis import Redis
@@ -194,3 +195,26 @@ def test_a_hold_that_was_captured_before_its_key_was_forgotten(shop: Creators) -
     shop.perform(job_id)
     assert made["id"] == told(shop, job_id)
     assert 1 == len(shop.double.calls("POST .*/capture"))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_goes_wrong_each_job_makes_one_object(shop: Creators, seed: int) -> None:
+    random = Random(seed)
+    jobs = [ask_payment(shop) for _ in range(20)]
+    for _ in range(60):
+        status = random.choice([None, None, 429, 500, 500, 503])
+        # What Stripe sends away it has not acted on, and what it acted on it knows by its key.
+        shop.double.fail("POST", status, acts=status in (None, 500) and random.random() < 0.5)
+    performers = [shop.performer_of_its_own() for _ in range(3)]
+
+    def work(worker: int) -> None:
+        order = Random(f"{seed} {worker}")  # so that two workers may be at one job
+        while waiting := [job_id for job_id in jobs if not shop.job(job_id).finished]:
+            performers[worker].perform(order.choice(waiting))
+
+    with ThreadPoolExecutor(len(performers)) as pool:
+        list(pool.map(work, range(len(performers))))
+    assert {told(shop, job_id) for job_id in jobs} == {
+        made_by(shop, "payment_intent", job_id)["id"] for job_id in jobs
+    }
+    assert 20 == len(shop.double.account.of("payment_intent"))

@@ -12,7 +12,7 @@ from http.client import HTTPConnection, HTTPException
 import psycopg
 import pytest
 
-from tests.test_up import Running
+from tests.running import Running
 from workers.rebuild import Rebuild
 from workers.simulator import sign, simulate
 

@@ -13,10 +13,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from web_process import SECRET, WebProcess, serving, until
 
 from ingest.settings import Settings
 from tests.pipeline import Pipeline
+from tests.web_process import SECRET, WebProcess, serving, until
 
 PYTHON = os.environ.get("LOCALSTRIPE_PYTHON")
 

@@ -8,7 +8,8 @@ import sys
 from subprocess import PIPE, Popen, run
 
 import pytest
-from web_process import SECRET, event, serving, sign, until
+
+from tests.web_process import SECRET, event, serving, sign, until
 
 MARK = "jenny@example.com"
 """Part of every test event's payload."""

@@ -6,12 +6,12 @@ import re
 import pytest
 from api_client import API, ApiClient
 from starlette.routing import Route
-from web_process import serving
 
 from ingest.app import create_app
 from ingest.commands import COMMANDS
 from ingest.openapi import document
 from ingest.settings import Settings
+from tests.web_process import serving
 
 IDS = {"payment_intent": "pi_1", "subscription": "sub_1"}
 PRICES = {**API, "STRIPE_PRICE_ENTERPRISE_MONTHLY": "price_enterprise_monthly"}

@@ -7,99 +7,14 @@ import psycopg
 import pytest
 from redis import Redis
 
-from ingest.order import Order
-from ingest.orders import SYNC_ORDER, Orders
 from ingest.settings import Settings
-from tests.creators import Creators, creators
-from tests.pipeline import Pipeline
-from tests.shop_double import Json, ShopDouble
-from tests.stripe_account import Account, Shape
-from workers.drain import Drain
-from workers.order_reaction import NoKey
-from workers.outbox_worker import OutboxWorker
-from workers.rebuild import Rebuild
-
-NOTES, REFUNDS = r"/notes$", r"/refunds$"
-
-
-class Followed:
-    """A shop, Stripe, and all of hooklog between them, a step at a time."""
-
-    def __init__(self, creators: Creators, shop: ShopDouble, database: "psycopg.Connection[Any]") -> None:
-        self.shop, self.creators = shop, creators
-        self.stripe: Account = creators.double.account
-        self.settings, self.database = creators.settings, database
-        self.pipeline = Pipeline(self.settings, database, creators.redis)
-        self.orders = Orders(creators.redis, self.settings)
-
-    def ordered(self, **fields: Any) -> tuple[Json, Shape]:
-        """A new order and its PaymentIntent, of which the tables know already."""
-        order = self.shop.order(**fields)
-        intent = self.synced(order)
-        self.drain()
-        return order, intent
-
-    def synced(self, order: Json) -> Shape:
-        self.orders.learn("shop", Order.read(order))
-        job = self.creators.done(SYNC_ORDER, order_id=order["id"])
-        assert job.result
-        return self.stripe.get(job.result["id"])
-
-    def drain(self, *, twice: bool = False) -> None:
-        bodies = [body for body, _ in self.creators.double.webhooks("secret")]
-        for _ in range(2 if twice else 1):
-            self.pipeline.deliver(*bodies)
-            self.pipeline.run()
-
-    def deliver(self) -> None:
-        """Tell the shop what waits to be told, until nothing does that may be tried now."""
-        worker = OutboxWorker(self.settings)
-        try:
-            idle = False
-            while not idle:
-                busy = worker.run_once(patience=5)
-                idle = not busy and not self._waiting()
-        finally:
-            worker.close()
-
-    def follow(self) -> None:
-        self.drain()
-        self.deliver()
-
-    def try_again(self) -> None:
-        """As if the pauses were over."""
-        self.database.execute("UPDATE outbox SET try_at = '-infinity' WHERE delivered_at IS NULL")
-        self.deliver()
-
-    def _waiting(self) -> bool:
-        return self.told("delivered_at IS NULL AND try_at <= clock_timestamp()") > 0
-
-    def told(self, condition: str = "true") -> int:
-        """How many messages the outbox has, of those that meet the condition."""
-        row = self.database.execute(f"SELECT count(*) FROM outbox WHERE {condition}").fetchone()
-        return int(row["count"]) if row else 0
-
-    @property
-    def problems(self) -> list[str]:
-        sql = "SELECT problem FROM outbox WHERE delivered_at IS NULL ORDER BY id"
-        return [row["problem"] for row in self.database.execute(sql).fetchall()]
-
-    def dispute(self, intent: Shape, status: str = "needs_response") -> Shape:
-        return self.stripe.make(
-            "dispute", "du", "charge.dispute.created", amount=intent["amount"], currency=intent["currency"],
-            charge=intent["latest_charge"], payment_intent=intent["id"], status=status, reason="fraudulent",
-            balance_transactions=[], evidence_details={"due_by": None},
-        )  # fmt: skip
+from tests.order_flow import Followed, following
 
 
 @pytest.fixture
 def followed(settings: Settings, database: "psycopg.Connection[Any]", redis: Redis) -> Iterator[Followed]:
-    with ShopDouble() as shop:
-        shops = Settings.from_environment(shop.environment).shops
-        with creators(settings.model_copy(update={"shops": shops}), redis) as creators_:
-            followed = Followed(creators_, shop, database)
-            yield followed
-            followed.pipeline.close()
+    with following(settings, database, redis) as followed:
+        yield followed
 
 
 def test_a_payment_pays_the_order(followed: Followed) -> None:
@@ -256,34 +171,3 @@ def test_what_the_shop_did_not_take_is_told_again_and_nothing_twice(
     assert [] == followed.problems
     assert (1, "on-hold") == (len(followed.shop.refunds[17]), order["status"])
     assert 1 == len(followed.shop.notes[17])
-
-
-def test_payments_that_were_not_made_for_an_order_here_are_told_to_no_shop(followed: Followed) -> None:
-    plugin = {"order_id": "17", "order_key": "wc_order_17", "site_url": "https://shop.example.com"}
-    for metadata in ({}, plugin, {"order_id": "17"}, {"order_id": "17", "source": "platform"}):
-        given = {"amount": "1250", "currency": "eur", "metadata": metadata}
-        followed.stripe.pay(followed.stripe.create_payment_intent(given))
-    foreign = followed.stripe.create_payment_intent(
-        {"amount": "1250", "currency": "eur", "metadata": {"order_id": "17", "source": "shop"}}
-    )
-    followed.stripe.pay(foreign | {"id": foreign["id"]})
-    followed.creators.double.events[-1] |= {"account": "acct_of_a_connected_one"}
-    followed.creators.double.events[:] = followed.creators.double.events[:-2] + [
-        event | {"livemode": True} for event in followed.creators.double.events[-2:]
-    ]
-    followed.follow()
-    assert 0 == followed.told()
-
-
-def test_a_rebuild_tells_the_shop_nothing(followed: Followed) -> None:
-    _, intent = followed.ordered()
-    followed.stripe.pay(intent)
-    followed.follow()
-    followed.database.execute("DELETE FROM outbox")
-    Rebuild(followed.settings).run()
-    assert 0 == followed.told()
-
-
-def test_a_drain_without_the_key_is_told_so(followed: Followed) -> None:
-    with pytest.raises(NoKey, match="STRIPE_SECRET_KEY"):
-        Drain(followed.settings.model_copy(update={"stripe_secret_key": None}))

@@ -9,7 +9,6 @@ import pytest
 from api_client import API, KEYS
 from pydantic import SecretStr
 from redis import Redis
-from web_process import SECRET, WebProcess, serving
 
 from ingest.client import Client
 from ingest.commands import CreatePaymentIntent, CreateRefund
@@ -17,6 +16,7 @@ from ingest.settings import Settings
 from tests.creator_process import CreatorProcess
 from tests.creators import Creators, creators
 from tests.pipeline import Pipeline
+from tests.web_process import SECRET, WebProcess, serving
 
 AFTER_SECONDS = 20
 

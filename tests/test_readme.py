@@ -10,7 +10,7 @@ import pytest
 from ingest.event import Event
 from ingest.settings import Settings
 from projections.projection import Projection
-from tests.test_up import Running
+from tests.running import Running
 from workers.command import COMMANDS
 
 README = (Path(__file__).parent.parent / "README.md").read_text()

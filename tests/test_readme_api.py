@@ -8,10 +8,10 @@ import pytest
 from api_client import jobs_of, perform
 from starlette.applications import Starlette
 from starlette.routing import Mount
-from web_process import serving
 
 from ingest.queues import checkout_queue
 from ingest.settings import Settings
+from tests.web_process import serving
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 CLIENT, MOUNT = re.findall(r"^```py\n(.*?)^```", README, re.MULTILINE | re.DOTALL)

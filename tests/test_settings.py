@@ -47,3 +47,39 @@ def test_a_price_of_two_plans_is_refused() -> None:
 def test_a_price_stands_for_its_plan() -> None:
     settings = Settings.from_environment({"STRIPE_PRICE_PRO_YEARLY": "price_1"})
     assert {"price_1": ("pro", "year")} == settings.prices
+
+
+def test_a_callback_has_an_address_and_what_signs_it() -> None:
+    settings = Settings.from_environment(
+        {
+            "CALLBACK_URL": "https://all.example/hooks",
+            "CALLBACK_SECRET": "whsec_c2VjcmV0, whsec_bmV3",
+            "CALLBACK_URL_PLATFORM": "https://platform.example/hooks",
+        }
+    )
+    addresses = [found and found.url for found in map(settings.callback_of, ("Platform", "shop", None))]
+    assert ["https://platform.example/hooks", *["https://all.example/hooks"] * 2] == addresses
+    assert [2, 2] == [len(callback.secrets) for callback in settings.callbacks.values()]
+    assert settings.callback_origins is None
+    assert "c2VjcmV0" not in repr(settings)
+
+
+def test_without_a_callback_for_all_only_those_named_are_called() -> None:
+    settings = Settings.from_environment({"CALLBACK_URL_MY_SHOP": "http://shop", "CALLBACK_SECRET": "s"})
+    assert ["my_shop"] == settings.callback_origins
+    assert settings.callback_of("platform") is None
+    assert settings.callback_of(None) is None
+    assert settings.callback_of("My-Shop") is not None
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"CALLBACK_SECRET_SHOP": "s"}, {"CALLBACK_SECRET": "whsec_not base64"}]
+)
+def test_a_callback_that_nothing_signs_is_refused(given: dict[str, str]) -> None:
+    with pytest.raises(InvalidSettings, match="CALLBACK_SECRET"):
+        Settings.from_environment({"CALLBACK_URL_PLATFORM": "https://platform.example", **given})
+
+
+def test_a_callback_goes_by_http() -> None:
+    with pytest.raises(InvalidSettings, match="CALLBACK_URL"):
+        Settings.from_environment({"CALLBACK_URL": "ftp://example", "CALLBACK_SECRET": "s"})

@@ -6,13 +6,13 @@ from typing import Any, NoReturn
 
 import pytest
 from redis import Redis
-from web_process import serving
 
 from ingest.pause import Pause
 from ingest.settings import Settings
 from tests.conftest import Servers
 from tests.creators import Creators, creators, without_database
 from tests.stripe_double import KEY
+from tests.web_process import serving
 from workers import perform
 from workers.perform import LONGEST_PAUSE, backoff
 

@@ -1,13 +1,8 @@
 """`hooklog up`: one command starts everything, keeps it running, and leaves nothing behind."""
 
-import hashlib
-import hmac
 import json
-import os
 import signal
 import stat
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -16,109 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.running import Running, living
 from workers.servers.home import Home
-from workers.stack import Stack, find
-
-START_SECONDS = 30
-SERVERS = ("REDIS_URL", "DATABASE_URL", "STRIPE_WEBHOOK_SECRET")
-
-
-class Running:
-    """`hooklog up` on a home of its own, and other commands beside it."""
-
-    def __init__(self, home: Path, **environment: str) -> None:
-        self.home = home
-        self.environment = self._clean(environment)
-        self.log = home.parent / "up.log"
-        with self.log.open("wb") as output:
-            self.process = subprocess.Popen(
-                command("up"), env=self.environment, stdout=output, stderr=output, cwd=home.parent
-            )
-
-    def __enter__(self) -> "Running":
-        try:
-            self.stack = self._wait()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
-
-    def _clean(self, environment: Mapping[str, str]) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name not in SERVERS}
-        return {**kept, "HOOKLOG_HOME": str(self.home), "PORT": "0", **environment}
-
-    def _wait(self) -> Stack:
-        deadline = time.monotonic() + START_SECONDS
-        while self.process.poll() is None and time.monotonic() < deadline:
-            if "Next:" in self.said:
-                return find(self.home)
-            time.sleep(0.02)
-        raise AssertionError(f"the stack did not start:\n{self.said}")
-
-    @property
-    def said(self) -> str:
-        return self.log.read_text()
-
-    def hooklog(self, *arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            command(*arguments),
-            env=self.environment | environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-
-    def parts(self) -> dict[str, psutil.Process]:
-        """Its child processes, by what they are."""
-        children = psutil.Process(self.process.pid).children()
-        return {part_name(child): child for child in children if living(child)}
-
-    def deliver(self, event_id: str) -> int:
-        body = json.dumps(customer_created(event_id)).encode()
-        secret = (self.home / "webhook-secret").read_text().strip().encode()
-        now = int(time.time())
-        signature = hmac.new(secret, f"{now}.".encode() + body, hashlib.sha256).hexdigest()
-        request = urllib.request.Request(
-            f"{self.stack.web}/webhooks", body, {"Stripe-Signature": f"t={now},v1={signature}"}
-        )
-        with urllib.request.urlopen(request) as response:
-            return int(response.status)
-
-    def events(self) -> str:
-        return self.hooklog("psql", "-Atc", "SELECT event_id FROM events ORDER BY 1").stdout
-
-    def stop(self) -> int:
-        self.process.terminate()
-        return self.process.wait(30)
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "workers.command", *arguments]
-
-
-def part_name(process: psutil.Process) -> str:
-    said = " ".join([process.name(), *process.cmdline()])
-    return next((name for name in ("valkey", "postgres", "guardian") if name in said), said.split()[-1])
-
-
-def living(process: psutil.Process) -> bool:
-    return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
-
-
-def customer_created(event_id: str) -> dict[str, object]:
-    customer = {"id": "cus_1", "object": "customer", "created": 1700000000, "email": "a@example.com"}
-    return {
-        "id": event_id,
-        "object": "event",
-        "type": "customer.created",
-        "created": 1700000000,
-        "api_version": "2026-10-28.endive",
-        "livemode": False,
-        "data": {"object": customer},
-    }
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +23,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 def test_it_tells_what_runs_where_and_what_to_type_next(running: Running) -> None:
     assert f"web        {running.stack.web}/webhooks" in running.said
-    assert "workers    1 drain, scheduler, sweep" in running.said
+    assert "workers    1 drain, scheduler, sweep, outbox, no creators" in running.said
     for line in ("./run demo", "./run psql", "./run status"):
         assert line in running.said
 
@@ -181,14 +75,14 @@ def test_a_busy_port_is_named_with_its_variable(running: Running, tmp_path: Path
 
 def test_a_part_that_dies_is_started_again_and_that_is_said(running: Running) -> None:
     before = running.parts()
-    assert {"guardian", "valkey", "postgres", "web", "drain", "scheduler", "sweep"} == set(before)
+    assert {"guardian", "valkey", "postgres", "web", "drain", "scheduler", "sweep", "outbox"} == set(before)
     for part in before.values():
         part.kill()
     deadline = time.monotonic() + 20
     while set(before) != set(after := fresh(running, before)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert set(before) == set(after)
-    for name in ("valkey", "postgres", "web", "drain 1", "scheduler", "sweep"):
+    for name in ("valkey", "postgres", "web", "drain 1", "scheduler", "sweep", "outbox"):
         assert f"{name} was killed by SIGKILL; it is started again in 0.25 s" in running.said
     assert "the guardian ended; it was started again" in running.said
 
@@ -247,7 +141,7 @@ def test_told_to_stop_it_stops_everything(tmp_path: Path, number: signal.Signals
 def test_servers_that_are_named_are_used_and_left_running(running: Running, tmp_path: Path) -> None:
     named = {name: running.stack.environment[name] for name in ("REDIS_URL", "DATABASE_URL")}
     with Running(tmp_path / "home", **named, STRIPE_WEBHOOK_SECRET="whsec_one_of_a_test_of_ours") as guest:
-        assert {"guardian", "web", "drain", "scheduler", "sweep"} == set(guest.parts())
+        assert {"guardian", "web", "drain", "scheduler", "sweep", "outbox"} == set(guest.parts())
         assert "secret     whsec_…ours, from STRIPE_WEBHOOK_SECRET" in guest.said
         assert 0 == guest.stop()
     assert 0 == running.hooklog("status").returncode

@@ -4,10 +4,10 @@ import signal
 import socket
 
 import pytest
-from web_process import event, serving, sign, until
 
 from ingest.settings import Settings
 from ingest.web import CannotListen, listen
+from tests.web_process import event, serving, sign, until
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ FAILED = "payment_intent.payment_failed"
 
 # Whichever event shows first that it succeeded: the cause is the payment's, not the event's. Two events may
 # tell of one failed attempt, so its charge names it, where one was made. Who has heard of the success is told
-# of no failure that comes late. Each look-up stands by itself (LIMIT, OFFSET 0), on an index of its own: young
-# tables have no statistics by which a join could be planned.
+# of no failure that comes late. Each look-up stands by itself (LIMIT, OFFSET 0), on an index of its own: for
+# young tables there are no statistics by which a join could be planned.
 _TELL = """
 WITH arrived AS (
     SELECT told.*, coalesce(events.payload_clean, events.payload)::jsonb

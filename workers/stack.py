@@ -75,8 +75,8 @@ def found_or_started(path: Path) -> Iterator[Stack]:
 
 @contextmanager
 def _started(path: Path) -> Iterator[Stack]:
-    Home(path)
-    with (path / "up.log").open("wb") as output:
+    home = Home(path)
+    with (home.path / "up.log").open("wb") as output:
         up = subprocess.Popen(
             [sys.executable, "-m", "workers.command", "up"],
             stdout=output,

@@ -2,11 +2,10 @@
 
 import os
 import sys
-from pathlib import Path
 
 import click
 
-ROOT = Path(__file__).parent.parent.parent
+from workers.command import ROOT
 
 
 @click.command(context_settings={"ignore_unknown_options": True})

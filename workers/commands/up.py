@@ -51,7 +51,7 @@ def told(settings: Settings, stack: Stack) -> str:
         f"  web        {stack.web}/webhooks",
         f"  redis      {redis}",
         f"  database   {database}",
-        f"  workers    {settings.drain_workers} drain, scheduler, sweep, {creators(settings)}",
+        f"  workers    {settings.drain_workers} drain, scheduler, sweep, outbox, {creators(settings)}",
         f"  secret     {secret_line(settings, started)}",
         "",
         "Next:",

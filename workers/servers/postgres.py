@@ -3,7 +3,6 @@
 import shutil
 import signal
 import sys
-from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
@@ -11,7 +10,7 @@ from typing import ClassVar
 import psycopg
 from psycopg.sql import SQL, Identifier
 
-from workers.servers.home import Home, sync
+from workers.servers.home import sync
 from workers.servers.machine import memory
 from workers.servers.server import Server, ServerFailed
 
@@ -55,10 +54,6 @@ class Postgres(Server):
     stop_signal = signal.SIGINT  # "fast": SIGTERM would wait for every client to leave
     death_signal = signal.SIGQUIT
     defaults = SETTINGS
-
-    @cached_property
-    def password(self) -> str:
-        return Home(self.directory).secret("password")
 
     @property
     def data(self) -> Path:

@@ -7,17 +7,17 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
 from ingest.refusal import Refusal
 from workers.servers.guardian import Guardian
-from workers.servers.home import Home
+from workers.servers.home import REMNANTS_SECONDS, Home
 
 # Replaying what a crash left may take minutes; a server that died meanwhile is noticed at once.
 READY_SECONDS = 300.0
 STOP_SECONDS = 30.0
-REMNANTS_SECONDS = 10.0
 POLL_SECONDS = 0.01
 
 
@@ -47,6 +47,10 @@ class Server(ABC):
         self.log = self.directory / "server.log"
         self.process: subprocess.Popen[bytes] | None = None
         self._guardian = guardian
+
+    @cached_property
+    def password(self) -> str:
+        return Home(self.directory).secret("password")
 
     @property
     @abstractmethod

@@ -2,14 +2,13 @@
 
 import signal
 import sys
-from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar
 
 from redis import Redis, exceptions
 
-from workers.servers.home import Home, write_private
+from workers.servers.home import write_private
 from workers.servers.machine import memory
 from workers.servers.server import Server, ServerFailed
 
@@ -41,10 +40,6 @@ class Valkey(Server):
     stop_signal = signal.SIGTERM
     death_signal = signal.SIGTERM
     defaults = SETTINGS
-
-    @cached_property
-    def password(self) -> str:
-        return Home(self.directory).secret("password")
 
     @property
     def url(self) -> str:
