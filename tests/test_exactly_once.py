@@ -197,11 +197,11 @@ def test_a_hold_that_was_captured_before_its_key_was_forgotten(shop: Creators) -
     assert 1 == len(shop.double.calls("POST .*/capture"))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_whatever_goes_wrong_each_job_makes_one_object(shop: Creators, seed: int) -> None:
     random = Random(seed)
-    jobs = [ask_payment(shop) for _ in range(20)]
-    for _ in range(60):
+    jobs = [ask_payment(shop) for _ in range(10)]
+    for _ in range(30):
         status = random.choice([None, None, 429, 500, 500, 503])
         # What Stripe sends away it has not acted on, and what it acted on it knows by its key.
         shop.double.fail("POST", status, acts=status in (None, 500) and random.random() < 0.5)
@@ -217,4 +217,4 @@ def test_whatever_goes_wrong_each_job_makes_one_object(shop: Creators, seed: int
     assert {told(shop, job_id) for job_id in jobs} == {
         made_by(shop, "payment_intent", job_id)["id"] for job_id in jobs
     }
-    assert 20 == len(shop.double.account.of("payment_intent"))
+    assert 10 == len(shop.double.account.of("payment_intent"))
