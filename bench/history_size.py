@@ -16,13 +16,13 @@ EVENTS_AN_OBJECT = 2
 _EVENTS = """
 INSERT INTO events (event_id, type, created_at, source, account, livemode, api_version, object, object_id,
     received_at, log_partition, log_id, payload)
-SELECT 'evt_' || token, 'payment_intent.' || CASE n % 2 WHEN 0 THEN 'created' ELSE 'succeeded' END,
-    at, 'default', 'default', false, '2026-10-28.endive', 'payment_intent', intent, at, n % 4, n || '-0',
+SELECT 'evt_' || token, 'payment_intent.' || CASE n %% 2 WHEN 0 THEN 'created' ELSE 'succeeded' END,
+    at, 'default', 'default', false, '2026-10-28.endive', 'payment_intent', intent, at, n %% 4, n || '-0',
     format(
         '{"id":"evt_%%s","object":"event","type":"payment_intent.%%s","api_version":"2026-10-28.endive",'
         '"created":%%s,"livemode":false,"data":{"object":{"id":"%%s","object":"payment_intent",'
         '"amount":1000,"currency":"usd","status":"succeeded","created":%%s,"livemode":false,"metadata":{}}}}',
-        token, CASE n % 2 WHEN 0 THEN 'created' ELSE 'succeeded' END, second, intent, second
+        token, CASE n %% 2 WHEN 0 THEN 'created' ELSE 'succeeded' END, second, intent, second
     )
 FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n,
     LATERAL (SELECT lpad(to_hex(n), 8, '0') || left(md5(n::text), 16) AS token,
