@@ -1111,7 +1111,8 @@ CREATE TABLE IF NOT EXISTS subscription_versions (
     stale                     boolean     NOT NULL,
     PRIMARY KEY (account, livemode, subscription_id, number)
 );
-CREATE INDEX IF NOT EXISTS subscription_versions_by_customer ON subscription_versions (customer_id);
+CREATE INDEX IF NOT EXISTS subscription_versions_by_customer
+    ON subscription_versions (account, livemode, customer_id);
 COMMENT ON TABLE subscription_versions IS 'Every state that each subscription went through, in causal order. What was so at an instant: WHERE valid_from <= instant AND (valid_to IS NULL OR instant < valid_to).';
 COMMENT ON COLUMN subscription_versions.subscription_id IS 'The subscription.';
 COMMENT ON COLUMN subscription_versions.number IS 'Its place among the subscription''s versions, from 0.';
