@@ -56,7 +56,10 @@ class OrderEndpoint:
         self._shops = settings.shops
         self._clients = {source: WooCommerce(shop) for source, shop in settings.shops.items()}
         self._redis = Redis.from_url(
-            settings.redis_url, socket_timeout=self._timeout, socket_connect_timeout=self._timeout
+            settings.redis_url,
+            socket_timeout=self._timeout,
+            socket_connect_timeout=self._timeout,
+            retry=None,  # who asked is told at once, and asks again
         )
         self._orders = Orders(self._redis, settings)
         self._jobs = jobs

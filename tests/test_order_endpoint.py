@@ -250,3 +250,15 @@ def test_no_secret_and_nobodys_name_is_logged_or_kept(checkout: Checkout) -> Non
     redis = checkout.creators.redis
     kept = b"".join(redis.dump(key) for key in redis.scan_iter(f"*{checkout.creators.settings.log_prefix}*"))
     assert b"ada@example.com" not in kept
+
+
+def test_without_redis_a_shop_is_told_to_come_again(shop: ShopDouble) -> None:
+    order = shop.order()
+    body, headers = webhook(order)
+    with serving("redis://127.0.0.1:1", **shop.environment) as web:
+        path = "/orders/woocommerce/shop"
+        received = web.request("POST", path, headers, body)
+        asked = web.get(f"{path}/{order['id']}/intent?key={order['order_key']}")
+    assert [(503, "5")] * 2 == [
+        (answer.status, answer.headers["Retry-After"]) for answer in (received, asked)
+    ]
