@@ -76,6 +76,7 @@ class Performer:
             log.info("the job failed", job=job.id, kind=job.kind, reason=_named(refusal))
         else:
             self._jobs.succeed(job.id, made.result, made.client_secret)
+            log.info("the job is done", job=job.id, kind=job.kind, attempts=job.attempts)
         if attempt.observed:  # after the answer, for which a checkout waits; the webhook will tell the same
             self._observed.append(attempt.observed)
         if paused:
