@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
+from random import Random
 from threading import Thread
 
 import pytest
@@ -12,6 +13,7 @@ from tests.pipeline import Pipeline
 from workers.access_grace import remember
 from workers.drain import Drain
 from workers.rebuild import Rebuild
+from workers.simulator import simulate
 
 NOW = int(datetime.now(UTC).timestamp())
 CALLBACK = Callback(url="http://127.0.0.1:1/", secrets=("secret",))
@@ -197,3 +199,31 @@ def test_a_clock_that_was_set_back_leaves_versions_growing(told, telling):
     told(updated(plan("unpaid"), NOW + 1))
     first, second = telling.rows("outbox")
     assert first["due_at"] < second["due_at"]
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_whole_business_in_any_order_is_told_as_it_is(calling, database, redis, seed):
+    pipeline = Pipeline(calling.model_copy(update={"drain_batch": 100}), database, redis)
+    bodies = list(simulate(seed=seed, payments=20, subscriptions=60).bodies())
+    Random(seed).shuffle(bodies)
+    pipeline.deliver(*bodies)
+    pipeline.run()
+    pipeline.close()
+    told = {}
+    for row in database.execute("SELECT * FROM outbox WHERE kind = 'access' ORDER BY due_at, id"):
+        facts = {
+            name: row["message"][name] for name in ("plan_type", "has_access", "reason", "subscription_id")
+        }
+        assert facts | {"until": row["message"]["access_until"]} != told.get(row["subject"])
+        if row["due_at"] <= datetime.now(UTC):
+            told[row["subject"]] = facts | {"until": row["message"]["access_until"]}
+    true = {
+        row["subject"]: {name: row[name] for name in ("plan_type", "has_access", "reason", "subscription_id")}
+        | {"until": row["access_until"] and row["access_until"].astimezone(UTC).isoformat()}
+        for row in database.execute(
+            "SELECT *, jsonb_build_array(origin, user_id)::text AS subject FROM user_access"
+        )
+    }
+    assert len(told) > 20
+    assert told == {subject: facts for subject, facts in true.items() if subject in told}
+    assert not any(facts["has_access"] for subject, facts in true.items() if subject not in told)
