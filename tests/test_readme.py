@@ -20,7 +20,7 @@ SHELL = [line for language, block in BLOCKS if language == "sh" for line in bloc
 OF_A_RUNNING_STACK = ("demo", "psql", "status")
 """`up` is the stack, `test` is this; the others are a process of a production each."""
 
-SET_BY_OTHER_NAMES = {"webhook_secrets", "callbacks", "accounts", "prices"}
+SET_BY_OTHER_NAMES = {"webhook_secrets", "callbacks", "shops", "accounts", "prices"}
 
 
 @pytest.fixture(scope="module")
