@@ -73,7 +73,7 @@ def fold(versions: Sequence[Row]) -> Iterator[Row]:
                     continue
                 before, standing = standing, standing.after(changes)
                 kind = "opening" if opening else _kind(before, standing, paid_before)
-                paid_before = paid_before or standing.paying
+                paid_before = paid_before or opening or standing.paying
                 if before.mrr != standing.mrr or bool(before.incomplete) != bool(standing.incomplete):
                     movement = _movement(before, standing, changes)
                     yield {"currency": currency, "at": at, "kind": kind, **movement}

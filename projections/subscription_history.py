@@ -7,12 +7,17 @@ middle, by itself, makes two of them.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from fractions import Fraction
 from itertools import pairwise
+from typing import NamedTuple
 
 from ingest.event import Event
 from projections.plan_types import main_item, subscription_plan_type
 from projections.projection import Plans, Projection, Row
 from projections.recurring import (
+    COUNTING_STATUSES,
     MonthlyAmount,
     collected,
     counted_unseen,
@@ -20,6 +25,9 @@ from projections.recurring import (
     monthly_amount,
 )
 from projections.subscription_versions import Version, versions
+
+HAVE_COUNTED = COUNTING_STATUSES | {"unpaid"}
+"""Statuses of what counts, or did so before: its collection was paused, or its payments failed."""
 
 
 def fold(events: Sequence[Event], plans: Plans) -> Iterator[Row]:
@@ -29,6 +37,7 @@ def fold(events: Sequence[Event], plans: Plans) -> Iterator[Row]:
         assert version
         state, item = version.state, main_item(version.state, plans)
         amount = monthly_amount(state, version.valid_from)
+        counted = _counted(version, following, end, amount)
         yield {
             "subscription_id": state.id,
             "number": number,
@@ -54,7 +63,7 @@ def fold(events: Sequence[Event], plans: Plans) -> Iterator[Row]:
             "counts": collected(state) and not amount.free,
             "monthly_amount": round(amount),
             "monthly_amount_incomplete": amount.incomplete,
-            "mrr": list(_spans(version, following, end, amount)),
+            "mrr": list(_spans(version, counted)) if counted else [],
             "created_at": state.created_at,
             # Not the newest event's: what has been does not change, and so is not written again.
             "source": version.event.source,
@@ -62,31 +71,48 @@ def fold(events: Sequence[Event], plans: Plans) -> Iterator[Row]:
         }
 
 
-def _spans(
+class Counted(NamedTuple):
+    """From when until when a version counted, what ended that, and for how much it counted at first."""
+
+    since: datetime
+    until: datetime | None
+    ended_by: str | None
+    amount: MonthlyAmount
+
+
+def _counted(
     version: Version, following: Version | None, end: Version | None, amount: MonthlyAmount
-) -> Iterator[Row]:
-    """When it counted, and for how much, as a fraction. A cancellation ends that at `ended_at`."""
+) -> Counted | None:
+    """None where it did not count. A cancellation ends it at `ended_at`, whenever that is told."""
     state, since = version.state, version.valid_from
     until, ended_by = (following.valid_from, following.event.id) if following else (None, None)
     ended_at = (end.state.ended_at or end.valid_from) if end else None
     if end and ended_at and (until is None or ended_at < until or following is end):
         until, ended_by = ended_at, end.event.id
-    if version is end:
-        if not (version.opening and counted_unseen(state)):
-            return
-    elif not collected(state):
-        return
-    if version.opening and until is not None:
-        since = min(since, until)
-    elif until is not None and until <= since:
-        return
-    # Cut where a discount ends.
-    ends = {end.at: end.name for end in discount_ends(state, since) if until is None or end.at < until}
-    starts = [(since, version.event.id), *((at, f"discount_end:{name}") for at, name in ends.items())]
+    counts = counted_unseen(state) if version is end else collected(state)
+    if version.opening:
+        if counts:
+            return Counted(since if until is None else min(since, until), until, ended_by, amount)
+        if state.status in HAVE_COUNTED:
+            # It opens with nothing, so that its return is not called new.
+            nothing = replace(amount, exact=Fraction(0), incomplete=False)
+            return Counted(since, since, version.event.id, nothing)
+        return None
+    if not counts or version is end or (until is not None and until <= since):
+        return None
+    return Counted(since, until, ended_by, amount)
+
+
+def _spans(version: Version, counted: Counted) -> Iterator[Row]:
+    """Spans of one amount: it changes where a discount ends."""
+    since, until, ended_by, amount = counted
+    ends = discount_ends(version.state, since)
+    cuts = {end.at: f"discount_end:{end.name}" for end in ends if until is None or end.at < until}
+    starts = [(since, version.event.id), *cuts.items()]
     for place, (start, cause) in enumerate(starts, 1):
         stop, stopped_by = starts[place] if place < len(starts) else (until, ended_by)
         if start != version.valid_from:
-            amount = monthly_amount(state, start)
+            amount = monthly_amount(version.state, start)
         yield {
             "since": start,
             "until": stop,

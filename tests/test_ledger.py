@@ -219,6 +219,12 @@ def test_an_end_with_nothing_before_it_opens_and_churns_at_once() -> None:
     assert [(60, "opening", 20_00), (60, "churn", -20_00)] == told(ends())
 
 
+def test_what_had_counted_before_it_was_heard_of_comes_back_as_a_reactivation() -> None:
+    paused = {"pause_collection": {"behavior": "void", "resumes_at": None}}
+    assert [(30, "reactivation", 20_00)] == told(becomes(before={"status": "unpaid"}))
+    assert [(30, "reactivation", 20_00)] == told(becomes(before=paused))
+
+
 def test_a_trial_that_was_not_seen_to_begin_is_new_when_it_counts() -> None:
     assert [(30, "new", 20_00)] == told(becomes(before={"status": "trialing"}))
 
