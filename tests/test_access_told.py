@@ -118,21 +118,23 @@ def test_a_subscription_that_never_gave_access_is_not_told(told):
     assert [] == told(created(plan("incomplete")), updated(plan("incomplete_expired")))
 
 
-@pytest.mark.parametrize("order", list(permutations(range(4))))
-def test_the_last_telling_is_the_truth_in_whatever_order_events_come(told, telling, order):
-    events = [
-        created(plan()),
-        updated(plan("past_due"), NOW - 9),
-        updated(plan(), NOW - 5),
-        updated(plan(cancel_at=NOW + DAY), NOW),
-    ]
-    told(*(events[n] for n in order))
-    rows = telling.rows("outbox")
-    assert ("none", NOW + DAY) == (rows[-1]["message"]["reason"], rows[-1]["due_at"].timestamp())
-    assert "canceled" == rows[-2]["message"]["reason"]
-    assert len({row["cause"] for row in rows}) == len(rows)
-    versions = [row["due_at"] for row in rows]
-    assert versions == sorted(set(versions))
+def test_the_last_telling_is_the_truth_in_whatever_order_events_come(told, telling):
+    for order in permutations(range(4)):
+        telling.forget()
+        telling.database.execute("TRUNCATE outbox")
+        events = [
+            created(plan()),
+            updated(plan("past_due"), NOW - 9),
+            updated(plan(), NOW - 5),
+            updated(plan(cancel_at=NOW + DAY), NOW),
+        ]
+        told(*(events[n] for n in order))
+        rows = telling.rows("outbox")
+        assert ("none", NOW + DAY) == (rows[-1]["message"]["reason"], rows[-1]["due_at"].timestamp())
+        assert "canceled" == rows[-2]["message"]["reason"]
+        assert len({row["cause"] for row in rows}) == len(rows)
+        versions = [row["due_at"] for row in rows]
+        assert versions == sorted(set(versions))
 
 
 def test_a_customer_that_names_another_user_takes_the_access_along(told, telling):
@@ -201,11 +203,10 @@ def test_a_clock_that_was_set_back_leaves_versions_growing(told, telling):
     assert first["due_at"] < second["due_at"]
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_a_whole_business_in_any_order_is_told_as_it_is(calling, database, redis, seed):
+def test_a_whole_business_in_any_order_is_told_as_it_is(calling, database, redis):
     pipeline = Pipeline(calling.model_copy(update={"drain_batch": 100}), database, redis)
-    bodies = list(simulate(seed=seed, payments=20, subscriptions=60).bodies())
-    Random(seed).shuffle(bodies)
+    bodies = list(simulate(seed=1, payments=5, subscriptions=30).bodies())
+    Random(1).shuffle(bodies)
     pipeline.deliver(*bodies)
     pipeline.run()
     pipeline.close()
@@ -224,6 +225,6 @@ def test_a_whole_business_in_any_order_is_told_as_it_is(calling, database, redis
             "SELECT *, jsonb_build_array(origin, user_id)::text AS subject FROM user_access"
         )
     }
-    assert len(told) > 20
+    assert len(told) > 10
     assert told == {subject: facts for subject, facts in true.items() if subject in told}
     assert not any(facts["has_access"] for subject, facts in true.items() if subject not in told)
