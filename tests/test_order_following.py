@@ -1,5 +1,6 @@
 """The whole way of an order: the shop's webhook, Stripe, its webhooks, the tables, and the shop once more."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -171,3 +172,31 @@ def test_what_the_shop_did_not_take_is_told_again_and_nothing_twice(
     assert [] == followed.problems
     assert (1, "on-hold") == (len(followed.shop.refunds[17]), order["status"])
     assert 1 == len(followed.shop.notes[17])
+
+
+def test_an_order_that_the_shop_does_not_have_is_tried_until_it_is_given_up(followed: Followed) -> None:
+    order, intent = followed.ordered()
+    del followed.shop.orders[order["id"]]
+    followed.stripe.pay(intent)
+    followed.follow()
+    assert ["the shop has no such order, or not under this key"] == followed.problems
+
+
+def test_a_shop_that_is_configured_no_more_is_not_told(followed: Followed) -> None:
+    _, intent = followed.ordered()
+    followed.stripe.pay(intent)
+    followed.drain()
+    followed.settings = followed.settings.model_copy(update={"shops": {}})
+    followed.deliver()
+    assert ["there is no WOOCOMMERCE_URL for its origin any more"] == followed.problems
+
+
+def test_a_shop_that_says_yes_and_does_not_pay_the_order_is_told_again(followed: Followed) -> None:
+    order, intent = followed.ordered()
+    unpaid = json.dumps(order).encode()
+    followed.shop.fail("POST .*/17$", status=200, body=unpaid)
+    followed.stripe.pay(intent)
+    followed.follow()
+    assert ["the shop took the payment and did not mark the order as paid"] == followed.problems
+    followed.try_again()
+    assert "processing" == order["status"]

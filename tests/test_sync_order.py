@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Event
 from typing import Any
 
 import pytest
@@ -202,3 +203,33 @@ def test_jobs_at_once_for_one_order_leave_one_intent_of_the_newest_total(synced:
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(sync, reversed(states)))
     assert [2600] == [intent["amount"] for intent in synced.intents]
+
+
+def test_an_order_that_changes_during_the_call_is_brought_in_line_by_the_same_job(synced: Synced) -> None:
+    order = synced.shop.order("12.50")
+    synced.tell(order)
+    released = Event()
+    synced.stripe.fail("POST /v1/payment_intents$", hold=released, acts=True)
+    job_id = synced.creators.ask(SYNC_ORDER, order_id=order["id"])
+    with ThreadPoolExecutor(1) as thread:
+        performed = thread.submit(synced.creators.perform, job_id)
+        synced.stripe.wait_for("POST /v1/payment_intents")
+        synced.tell(synced.shop.change(order, total="15.00"))
+        released.set()
+        assert "succeeded" == performed.result(10).state
+    assert [1500] == [intent["amount"] for intent in synced.intents]
+
+
+def test_a_cancellation_whose_answer_is_a_stored_failure_is_seen_to_be_done(synced: Synced) -> None:
+    order = synced.shop.order()
+    synced.sync(order)
+    synced.tell(synced.shop.change(order, status="cancelled"))
+    synced.stripe.fail("POST .*/cancel", status=500, acts=True)
+    job_id = synced.creators.ask(SYNC_ORDER, order_id=order["id"])
+    assert ["retrying", "succeeded"] == [synced.creators.perform(job_id).state for _ in range(2)]
+    assert ["canceled"] == [intent["status"] for intent in synced.intents]
+
+
+def test_a_job_for_an_order_that_nobody_knows_any_more_fails(synced: Synced) -> None:
+    job = synced.creators.perform(synced.creators.ask(SYNC_ORDER, order_id=99))
+    assert ("failed", 404) == (job.state, job.problem and job.problem["status"])
