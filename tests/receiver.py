@@ -4,12 +4,15 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 
 
 class Receiver(ThreadingHTTPServer):
-    """Answers each POST with the next of `answers`, then with 204; None hangs up without an answer."""
+    """Answers each POST with the next of `answers`, then with 204; None hangs up without an answer.
+
+    While `patient` is cleared no answer goes out.
+    """
 
     daemon_threads = True
 
@@ -20,6 +23,8 @@ class Receiver(ThreadingHTTPServer):
         self.bodies: list[bytes] = []
         self.extra: dict[str, str] = {}
         self.lock = Lock()
+        self.patient = Event()
+        self.patient.set()
 
     @property
     def url(self) -> str:
@@ -39,6 +44,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.headers.append({name.lower(): value for name, value in self.headers.items()})
             self.server.bodies.append(body)
             answer = self.server.answers.pop(0) if self.server.answers else 204
+        self.server.patient.wait()
         if answer is None:
             self.close_connection = True
             return

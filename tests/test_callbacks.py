@@ -77,19 +77,6 @@ def rows(database):
     return database.execute("SELECT * FROM outbox ORDER BY due_at, id").fetchall()
 
 
-def test_the_signature_is_that_of_the_standard():
-    signed = standard_webhooks.headers(
-        "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}', [SECRET]
-    )
-    assert "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" == signed["webhook-signature"]
-
-
-def test_each_secret_of_a_roll_signs():
-    signed = standard_webhooks.headers("msg_1", 1, b"{}", [SECRET, "plain"])["webhook-signature"]
-    one, other = (standard_webhooks.headers("msg_1", 1, b"{}", [s]) for s in (SECRET, "plain"))
-    assert f"{one['webhook-signature']} {other['webhook-signature']}" == signed
-
-
 def test_a_change_is_posted_once_and_signed(put, deliver, receiver, database):
     put("evt_1", plan_type="pro", access_until=None, reason="active", subscription_id="sub_1")
     deliver()
@@ -233,7 +220,9 @@ def test_what_a_killed_worker_had_claimed_is_delivered_after_its_lease(put, deli
     assert 1 == len(receiver.calls)
 
 
-def test_the_process_delivers_until_it_is_told_to_stop(calling, put, receiver, database):
+@pytest.fixture
+def process(calling, receiver):
+    """The command, on its own."""
     environment = {
         "PATH": os.environ["PATH"],
         "DATABASE_URL": calling.database_url,
@@ -241,21 +230,43 @@ def test_the_process_delivers_until_it_is_told_to_stop(calling, put, receiver, d
         "CALLBACK_SECRET": SECRET,
         "ALLOW_UNDURABLE": "1",
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "workers.command", "outbox"], env=environment, stdout=subprocess.DEVNULL
-    )
-    try:
-        put("evt_1")
-        deadline = time.monotonic() + 20
-        while not rows(database)[0]["delivered_at"] and time.monotonic() < deadline:
-            assert process.poll() is None
-            time.sleep(0.02)
-        process.send_signal(signal.SIGTERM)
-        assert 0 == process.wait(10)
-    finally:
-        process.kill()
-        process.wait()
+    program = [sys.executable, "-m", "workers.command", "outbox"]
+    process = subprocess.Popen(program, env=environment, stdout=subprocess.DEVNULL)
+    yield process
+    process.kill()
+    process.wait()
+
+
+def until(true):
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+
+
+def test_the_process_delivers_until_it_is_told_to_stop(process, put, receiver, database):
+    put("evt_1")
+    until(lambda: rows(database)[0]["delivered_at"])
+    process.send_signal(signal.SIGTERM)
+    assert 0 == process.wait(10)
     assert 1 == len(receiver.calls)
+
+
+def test_a_process_that_is_killed_during_a_call_leaves_it_to_the_next_under_the_same_id(
+    process, put, receiver, database, deliver
+):
+    receiver.patient.clear()
+    put("evt_1", n=1)
+    put("evt_2", n=2)
+    until(lambda: receiver.calls)
+    process.kill()
+    process.wait()
+    receiver.patient.set()
+    database.execute("UPDATE outbox SET try_at = try_at - %s", [outbox.LEASE])
+    deliver()
+    assert [1, 1, 2] == [call["data"]["n"] for call in receiver.calls]
+    assert receiver.headers[0]["webhook-id"] == receiver.headers[1]["webhook-id"]
+    assert all(row["delivered_at"] for row in rows(database))
 
 
 def test_dead_letters_are_listed_and_retried_from_the_command_line(calling, put, deliver, receiver, database):
