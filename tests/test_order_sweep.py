@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from redis import Redis
@@ -12,6 +13,7 @@ from redis import Redis
 from ingest.jobs import Jobs
 from ingest.settings import Settings
 from ingest.woocommerce import PAGE, WooCommerce
+from tests.conftest import Servers
 from tests.shop_double import ShopDouble
 from workers.order_sweep import OrderSweep
 
@@ -32,6 +34,14 @@ class Swept:
         jobs = Jobs(self.redis, self.settings)
         ids = self.redis.lrange(f"rq:queue:{self.settings.log_prefix}-checkout", 0, -1)
         return [job.command["order_id"] for each in ids if (job := jobs.read(each.decode()))]
+
+
+@pytest.fixture
+def settings(servers: Servers) -> Settings:
+    """A log of the test's own; no database is needed."""
+    return Settings.from_environment(
+        {"REDIS_URL": servers.redis_url, "LOG_PREFIX": f"test_{uuid4().hex[:12]}"}
+    )
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Event
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from redis import Redis
@@ -13,6 +14,7 @@ from ingest.job import Job
 from ingest.order import Order
 from ingest.orders import SYNC_ORDER, Orders
 from ingest.settings import Settings
+from tests.conftest import Servers
 from tests.creators import Creators, creators
 from tests.shop_double import ShopDouble
 from tests.stripe_account import Shape
@@ -40,6 +42,14 @@ class Synced:
     @property
     def intents(self) -> list[Shape]:
         return self.account.of("payment_intent")
+
+
+@pytest.fixture
+def settings(servers: Servers) -> Settings:
+    """A log of the test's own; no database is needed."""
+    return Settings.from_environment(
+        {"REDIS_URL": servers.redis_url, "LOG_PREFIX": f"test_{uuid4().hex[:12]}"}
+    )
 
 
 @pytest.fixture
