@@ -1,7 +1,7 @@
 """How many events a second one worker drains into every table, beside a plain COPY of the same payloads."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -9,8 +9,9 @@ import orjson
 
 from bench.corpus import business
 from bench.figures import Figure, Observation, ratio
+from bench.pipeline import Pipeline
+from bench.rig import Advance, Rig, until
 from bench.scale import Scale
-from bench.stage import Stage, Theatre, until
 
 WARMING = 300
 """Events that a new worker drains before it is measured: it connects and imports when it is first asked."""
@@ -44,42 +45,42 @@ class Drain:
         ]
 
 
-def measure(theatre: Theatre, scale: Scale, advance: Callable[[float], None]) -> Drain:
+def measure(rig: Rig, scale: Scale, advance: Advance) -> Drain:
     """Each turn has an empty database and a new worker."""
     bodies = business(1, scale.drain_events)
     warming = business(2, WARMING)
     drained, copied = [], []
     for turn in range(scale.drain_turns):
-        with theatre.stage(f"drain_{turn}") as stage:
-            copied.append(copy(stage, bodies))
-            with stage.running("drain"):
-                drain(stage, warming)
-                drained.append(drain(stage, bodies))
+        with Pipeline.on(rig, f"drain_{turn}") as pipeline:
+            copied.append(copy(pipeline, bodies))
+            with pipeline.running("drain"):
+                drain(pipeline, warming)
+                drained.append(drain(pipeline, bodies))
         advance(1 / scale.drain_turns)
     return Drain(drained, copied, sum(map(len, bodies)) / len(bodies))
 
 
-def drain(stage: Stage, bodies: Sequence[bytes]) -> float:
+def drain(pipeline: Pipeline, bodies: Sequence[bytes]) -> float:
     """Events a second from the wake-up to the last commit, all of them in the log by then."""
-    stage.append(bodies)
+    pipeline.append(bodies)
     began = time.monotonic()
-    stage.wake()
-    until(stage.drained, DRAIN_SECONDS, "all is drained")
+    pipeline.wake()
+    until(pipeline.drained, DRAIN_SECONDS, "all is drained")
     return len(bodies) / (time.monotonic() - began)
 
 
-def copy(stage: Stage, bodies: Sequence[bytes]) -> float:
+def copy(pipeline: Pipeline, bodies: Sequence[bytes]) -> float:
     """Rows a second into a table with a primary key, committed."""
     rows = [(orjson.loads(body)["id"], body.decode()) for body in bodies]
-    stage.database.execute("CREATE TABLE plain (id text PRIMARY KEY, payload text NOT NULL)")
+    pipeline.database.execute("CREATE TABLE plain (id text PRIMARY KEY, payload text NOT NULL)")
     began = time.monotonic()
     with (
-        stage.database.transaction(),
-        stage.database.cursor() as cursor,
+        pipeline.database.transaction(),
+        pipeline.database.cursor() as cursor,
         cursor.copy("COPY plain (id, payload) FROM STDIN") as into,
     ):
         for row in rows:
             into.write_row(row)
     rate = len(rows) / (time.monotonic() - began)
-    stage.database.execute("DROP TABLE plain")
+    pipeline.database.execute("DROP TABLE plain")
     return rate

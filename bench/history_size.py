@@ -1,14 +1,14 @@
 """Whether the drain slows down as the history grows: beside five million events, and beside none."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
 from bench.corpus import business
 from bench.drain import WARMING, drain
 from bench.figures import Figure, Observation, ratio
+from bench.pipeline import Pipeline
+from bench.rig import Advance, Rig
 from bench.scale import Scale
-from bench.stage import Stage, Theatre
 
 EVENTS_AT_ONCE = 250_000
 EVENTS_AN_OBJECT = 2
@@ -66,34 +66,34 @@ class HistorySize:
         ]
 
 
-def measure(theatre: Theatre, scale: Scale, advance: Callable[[float], None]) -> HistorySize:
+def measure(rig: Rig, scale: Scale, advance: Advance) -> HistorySize:
     """Turns beside the history and beside none, each with a new worker, alternate."""
     beside, alone = [], []
-    with theatre.stage("long_history") as long:
+    with Pipeline.on(rig, "long_history") as long:
         fill(long, scale.history_events, advance)
         for turn in range(scale.history_turns):
             bodies = business(100 + turn, scale.drain_events)
-            with theatre.stage(f"no_history_{turn}") as none:
+            with Pipeline.on(rig, f"no_history_{turn}") as none:
                 alone.append(by_a_new_worker(none, bodies, turn))
             beside.append(by_a_new_worker(long, bodies, turn))
             advance(0.5 / scale.history_turns)
     return HistorySize(beside, alone, scale.history_events)
 
 
-def by_a_new_worker(stage: Stage, bodies: list[bytes], turn: int) -> float:
-    with stage.running("drain"):
-        drain(stage, business(200 + turn, WARMING))
-        return drain(stage, bodies)
+def by_a_new_worker(pipeline: Pipeline, bodies: list[bytes], turn: int) -> float:
+    with pipeline.running("drain"):
+        drain(pipeline, business(200 + turn, WARMING))
+        return drain(pipeline, bodies)
 
 
-def fill(stage: Stage, events: int, advance: Callable[[float], None]) -> None:
+def fill(pipeline: Pipeline, events: int, advance: Advance) -> None:
     """A history of PaymentIntents that succeeded, two events each, with their heads and rows."""
     for first in range(EVENTS_AN_OBJECT, events + EVENTS_AN_OBJECT, EVENTS_AT_ONCE):
         last = min(first + EVENTS_AT_ONCE, events + EVENTS_AN_OBJECT) - 1
-        stage.database.execute(_EVENTS, {"first": first, "last": last})
+        pipeline.database.execute(_EVENTS, {"first": first, "last": last})
         advance(0.4 * EVENTS_AT_ONCE / events)
-    stage.database.execute(_HEADS)
-    stage.database.execute(_ROWS)
-    stage.database.execute("VACUUM (ANALYZE) events, heads, payment_intents")
-    stage.database.execute("CHECKPOINT")  # else its pages were written while the turns are measured
+    pipeline.database.execute(_HEADS)
+    pipeline.database.execute(_ROWS)
+    pipeline.database.execute("VACUUM (ANALYZE) events, heads, payment_intents")
+    pipeline.database.execute("CHECKPOINT")  # else its pages were written while the turns are measured
     advance(0.1)

@@ -1,7 +1,7 @@
 """From the moment a delivery is sent to the moment an analyst sees it in `payments`."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from math import ceil
@@ -13,9 +13,10 @@ from psycopg import Connection
 from bench.corpus import business, write
 from bench.end_to_end import everything
 from bench.figures import Figure, Observation, percentile
+from bench.pipeline import Pipeline
+from bench.rig import Advance, Broken, Rig
 from bench.scale import Scale
 from bench.sending import Sending, sending
-from bench.stage import Broken, Theatre
 
 EVENTS_A_SECOND = 500
 PAUSE_SECONDS = 0.002
@@ -58,14 +59,14 @@ class Latency:
         ]
 
 
-def measure(theatre: Theatre, scale: Scale, advance: Callable[[float], None]) -> Latency:
+def measure(rig: Rig, scale: Scale, advance: Advance) -> Latency:
     """An open loop: each event is sent when it is due, whatever became of the ones before."""
     bodies = business(4, ceil(EVENTS_A_SECOND * scale.latency_seconds))
-    file = write(theatre.directory / "latency.events", bodies)
-    with theatre.stage("latency") as stage, ExitStack() as processes:
-        url = everything(stage, processes)
+    file = write(rig.directory / "latency.events", bodies)
+    with Pipeline.on(rig, "latency") as pipeline, ExitStack() as processes:
+        url = everything(pipeline, processes)
         with sending(url, len(bodies), events=file, rate=EVENTS_A_SECOND) as load:
-            latency = watch(stage.database, load, successes(bodies), advance)
+            latency = watch(pipeline.database, load, successes(bodies), advance)
             load.result()
     file.unlink()
     return latency
@@ -82,7 +83,7 @@ def successes(bodies: Sequence[bytes]) -> list[Awaited]:
 
 
 def watch(
-    database: "Connection[Any]", load: Sending, awaited: Sequence[Awaited], advance: Callable[[float], None]
+    database: "Connection[Any]", load: Sending, awaited: Sequence[Awaited], advance: Advance
 ) -> Latency:
     """Look at those that were sent and not seen, again and again, until all are seen."""
     coming = list(reversed(awaited))

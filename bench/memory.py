@@ -12,9 +12,10 @@ from statistics import mean
 
 from bench.corpus import business, write
 from bench.figures import Figure, Observation
+from bench.pipeline import Pipeline
+from bench.rig import Advance, Rig, until
 from bench.scale import Scale
 from bench.sending import sending
-from bench.stage import Stage, Theatre, until
 
 MEGABYTE = 1_000_000
 BUSINESS_EVENTS = 50_000
@@ -67,23 +68,23 @@ def megabytes(size: float) -> float:
     return round(size / MEGABYTE, 1)
 
 
-def measure(theatre: Theatre, scale: Scale, advance: Callable[[float], None]) -> Memory:
+def measure(rig: Rig, scale: Scale, advance: Advance) -> Memory:
     """One business after the other, each drained before the next comes."""
     businesses = ceil(scale.memory_events / BUSINESS_EVENTS)
     memory = Memory([], [], scale.memory_events)
-    with theatre.stage("memory") as stage, ExitStack() as processes:
-        drain = processes.enter_context(stage.running("drain"))
-        processes.enter_context(stage.running("sweep"))
-        url, web = processes.enter_context(stage.web())
+    with Pipeline.on(rig, "memory") as pipeline, ExitStack() as processes:
+        drain = processes.enter_context(pipeline.running("drain"))
+        processes.enter_context(pipeline.running("sweep"))
+        url, web = processes.enter_context(pipeline.web())
         for number in range(businesses):
             events = min(BUSINESS_EVENTS, scale.memory_events - number * BUSINESS_EVENTS)
-            file = write(theatre.directory / "memory.events", business(10 + number, events))
-            pass_through(stage, url, file, events, lambda: sample(memory, web.pid, drain.pid))
+            file = write(rig.directory / "memory.events", business(10 + number, events))
+            pass_through(pipeline, url, file, events, lambda: sample(memory, web.pid, drain.pid))
             advance(1 / businesses)
     return memory
 
 
-def pass_through(stage: Stage, url: str, file: Path, events: int, look: Callable[[], None]) -> None:
+def pass_through(pipeline: Pipeline, url: str, file: Path, events: int, look: Callable[[], None]) -> None:
     """Send the events and wait until they are drained, looking all the time."""
 
     def after_a_look(came: bool) -> bool:
@@ -94,7 +95,7 @@ def pass_through(stage: Stage, url: str, file: Path, events: int, look: Callable
     with sending(url, events, events=file) as load:
         until(lambda: after_a_look(load.over), SETTLE_SECONDS, "all is sent")
         load.result()
-    until(lambda: after_a_look(stage.drained()), SETTLE_SECONDS, "all is drained")
+    until(lambda: after_a_look(pipeline.drained()), SETTLE_SECONDS, "all is drained")
 
 
 def sample(memory: Memory, web: int, drain: int) -> None:

@@ -16,8 +16,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 from bench import drain, end_to_end, history_size, latency, machine, memory, web
 from bench.figures import Measured, promised
 from bench.report import Report
+from bench.rig import Advance, Rig
 from bench.scale import FULL, SHORT, Scale
-from bench.stage import Theatre
 from ingest.settings import Settings
 from workers.servers.embedded import embedded
 from workers.servers.guardian import Guardian
@@ -41,11 +41,11 @@ def bench(as_json: bool, longer: bool, short: bool, keep: bool) -> None:
     """
     if keep and short:
         raise click.UsageError("a short run tells nothing that is worth keeping")
-    with theatre() as stages:
-        on = machine.describe(stages.servers, stages.directory)
-        found = measured(stages, SHORT if short else FULL, longer)
+    with mounted() as on:
+        described = machine.describe(on.servers, on.directory)
+        found = measured(on, SHORT if short else FULL, longer)
     figures = [figure for one in found for figure in one.figures]
-    report = Report(on, figures, [observation for one in found for observation in one.observations])
+    report = Report(described, figures, [observation for one in found for observation in one.observations])
     Console().print(report.tables())
     if keep:
         click.echo(f"kept in {', '.join(os.path.relpath(path) for path in report.keep())}")
@@ -54,7 +54,7 @@ def bench(as_json: bool, longer: bool, short: bool, keep: bool) -> None:
 
 
 @contextmanager
-def theatre() -> Iterator[Theatre]:
+def mounted() -> Iterator[Rig]:
     """Servers on a home of their own, which is gone afterwards. Raises HomeInUse."""
     # Ended like this, too, it leaves no process and no file behind.
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -66,20 +66,20 @@ def theatre() -> Iterator[Theatre]:
     shutil.rmtree(home.path)  # what a killed one left
     try:
         with embedded(home.path) as servers, Guardian() as guardian:
-            yield Theatre(servers, guardian, Home(home.path).directory("files"))
+            yield Rig(servers, guardian, Home(home.path).directory("files"))
     finally:
         shutil.rmtree(home.path)
 
 
-def measured(stages: Theatre, scale: Scale, longer: bool) -> list[Measured]:
+def measured(rig: Rig, scale: Scale, longer: bool) -> list[Measured]:
     """All measurements, one after the other, with their progress shown."""
     terminal = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=terminal, disable=not terminal.is_terminal) as progress:
 
-        def take(name: str, measure: Callable[[Theatre, Scale, Callable[[float], None]], M]) -> M:
+        def take(name: str, measure: Callable[[Rig, Scale, Advance], M]) -> M:
             task = progress.add_task(name, total=1.0)
-            result = measure(stages, scale, lambda part: progress.advance(task, part))
+            result = measure(rig, scale, lambda part: progress.advance(task, part))
             progress.update(task, completed=1.0)
             return result
 

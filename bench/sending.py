@@ -10,7 +10,8 @@ from typing import Any
 
 import orjson
 
-from bench.stage import SECRET, Broken
+from bench.pipeline import SECRET
+from bench.rig import Broken
 
 LOAD = Path(__file__).with_name("load.py")
 CONNECTIONS = 64

@@ -1,13 +1,13 @@
 """How many events a second one web process accepts, durably, beside a bare route that reads the same body."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import median
 
 from bench.figures import Figure, Observation, ratio
+from bench.pipeline import Pipeline
+from bench.rig import Advance, Rig
 from bench.scale import Scale
 from bench.sending import sent
-from bench.stage import Theatre
 
 
 @dataclass(frozen=True)
@@ -34,16 +34,16 @@ class Web:
         ]
 
 
-def measure(theatre: Theatre, scale: Scale, advance: Callable[[float], None]) -> Web:
+def measure(rig: Rig, scale: Scale, advance: Advance) -> Web:
     """Web and the bare route take turns under the same load."""
     accepted, bare = [], []
-    with theatre.stage("web") as stage, stage.web() as (web, _), theatre.bare_route() as route:
+    with Pipeline.on(rig, "web") as pipeline, pipeline.web() as (web, _), rig.bare_route() as route:
         for url in (route, web):  # the first requests find nothing warm
             sent(url, scale.web_requests // 10)
         for _ in range(scale.web_turns):
             bare.append(sent(route, scale.bare_requests).rate)
             advance(0.5 / scale.web_turns)
             accepted.append(sent(web, scale.web_requests).rate)
-            stage.forget_log()
+            pipeline.forget_log()
             advance(0.5 / scale.web_turns)
     return Web(accepted, bare)
