@@ -14,7 +14,7 @@ from ingest.event_log import Keys
 
 
 class Attempts:
-    """The counters, by partition. Without memory nothing is counted, and the drain, which frees some, goes on."""
+    """The counters, by partition. Without memory nothing is counted: the drain, which frees some, goes on."""
 
     def __init__(self, redis: "Redis", keys: Keys) -> None:
         self._redis = redis
