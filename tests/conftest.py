@@ -105,22 +105,24 @@ def given(pipeline: Pipeline) -> Callable[..., list[dict[str, Any]]]:
     return rows
 
 
-COVERED: defaultdict[str, set[str]] = defaultdict(set)
-
-
 @pytest.fixture
-def covered() -> Callable[[str, set[str]], None]:
+def covered(request: pytest.FixtureRequest) -> Callable[[str, set[str]], None]:
     """Name the event types that a law covered for a projection; a law that covered none fails."""
 
     def cover(projection: str, types: set[str]) -> None:
         assert types, f"no event of the sample is of an object that {projection} reads"
-        COVERED[projection] |= types
+        request.node.user_properties.append(("covered", [projection, sorted(types)]))
 
     return cover
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if COVERED:
+    covered: defaultdict[str, set[str]] = defaultdict(set)
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            if name == "covered":
+                covered[value[0]].update(value[1])
+    if covered:
         terminalreporter.section("event types that the laws covered")
-    for projection, types in sorted(COVERED.items()):
+    for projection, types in sorted(covered.items()):
         terminalreporter.line(f"{projection}: {', '.join(sorted(types))}")
