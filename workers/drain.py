@@ -58,9 +58,9 @@ class Drain:
             drained += outcome.drained
             if not outcome.claimed:
                 break  # the others' holders look at the flags when they release
-            pending -= outcome.empty
-            if outcome.empty:
-                pending |= self._flag.raised() & outcome.empty
+            # A flag that is up again tells of an event that the read did not see; where another holds the
+            # lock, that one will look, and the claim finds nothing.
+            pending = (pending - outcome.empty) | self._flag.raised()
         return drained
 
     def close(self) -> None:
