@@ -79,7 +79,7 @@ class Settings(BaseModel):
     trim_margin: float = Field(300.0, ge=0)
 
     drain_workers: int = Field(1, ge=1, le=64)
-    drain_batch: int = Field(1000, ge=1, le=10_000)
+    drain_batch: int = Field(2000, ge=1, le=10_000)
     sweep_interval_seconds: Seconds = 1.0
     shutdown_grace_seconds: Seconds = 10.0
 

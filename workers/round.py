@@ -69,6 +69,7 @@ class Round:
         self._attempts = Attempts(redis, self._log.keys)
         self._tries = settings.webhook_retry_attempts
         self._batch = self._most = settings.drain_batch
+        self._suspect = max(1, settings.drain_batch // settings.log_partitions)
         self._read_size = FIRST_READ
         self._careful: dict[int, int] = {}
 
@@ -152,7 +153,7 @@ class Round:
         """All shares that hold anything; but what processes died on goes alone, an event at a time."""
         for share in shares:
             if share.attempt > 1 and share.entries:
-                self._careful.setdefault(share.partition, self._batch)
+                self._careful.setdefault(share.partition, self._suspect)
         suspect = next((s for s in shares if s.partition in self._careful and s.entries), None)
         if suspect is None:
             return self._only([share for share in shares if share.entries][: self._most], shares)
