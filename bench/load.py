@@ -130,7 +130,16 @@ def run(
                 sent, left = sent + 1, left - 1
             wait = max(0.0, due - time.monotonic()) if rate and idle and left else 10.0
             for key, _ in selector.select(wait):
-                if status := key.data.receive():
+                try:
+                    status = key.data.receive()
+                except ConnectionError:
+                    if key.data not in idle:
+                        raise
+                    # Nothing was asked of it for seconds: the server may hang up.
+                    selector.unregister(key.fileobj)
+                    idle.remove(key.data)
+                    continue
+                if status:
                     statuses[status] += 1
                     latencies.append(time.monotonic() - key.data.due)
                     idle.append(key.data)
