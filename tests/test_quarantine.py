@@ -10,12 +10,13 @@ from redis.exceptions import TimeoutError  # noqa: A004 - Redis' own
 
 from ingest.event import Event
 from ingest.event_log import EventLog
+from ingest.partition import partition_of
 from ingest.settings import Settings
 from projections.apply import UnknownColumns
 from projections.projection import Projection, Row
 from projections.registry import registered
 from tests.events import customer, event
-from tests.pipeline import Pipeline
+from tests.pipeline import Pipeline, delivered
 from workers.dead_letters import retry
 from workers.drain import Drain
 
@@ -95,6 +96,19 @@ def test_a_retry_with_a_fold_that_survives_it_lets_the_event_out(
     assert [True] == [gone for _, gone in retry(pipeline.settings)]
     assert ["killer"] == [row["name"] for row in pipeline.rows("customers")]
     assert [] == pipeline.rows("dead_letters")
+
+
+def test_a_partition_that_held_nothing_is_not_blamed_for_the_kills(
+    pipeline: Pipeline, one_at_a_time: Settings
+) -> None:
+    killer = event("customer.created", customer(name="killer"))
+    pipeline.deliver(killer)
+    for _ in range(TRIES - 1):
+        assert -signal.SIGKILL == drain_in_a_process_of_its_own(one_at_a_time)
+    where = partition_of(delivered(killer), one_at_a_time.log_partitions)
+    others = set(range(one_at_a_time.log_partitions)) - {where}
+    counted = [pipeline.redis.hget(pipeline.log.keys.attempts(other), "0-0") for other in others]
+    assert all(int(count or 0) <= 1 for count in counted)
 
 
 def test_a_retry_lets_out_all_events_of_the_object(pipeline: Pipeline, one_at_a_time: Settings) -> None:

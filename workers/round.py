@@ -155,16 +155,16 @@ class Round:
             if share.attempt > 1 and share.entries:
                 self._careful.setdefault(share.partition, self._suspect)
         suspect = next((s for s in shares if s.partition in self._careful and s.entries), None)
-        if suspect is None:
-            return self._only([share for share in shares if share.entries][: self._most], shares)
-        self._careful[suspect.partition] -= 1
-        if not self._careful[suspect.partition]:
-            del self._careful[suspect.partition]
-        return [replace(each, entries=each.entries[:1]) for each in self._only([suspect], shares)]
-
-    def _only(self, chosen: list[Share], shares: Sequence[Share]) -> list[Share]:
-        left = [share for share in shares if share.entries and share not in chosen]
+        holding = [share for share in shares if share.entries]
+        chosen = holding[: self._most] if suspect is None else [replace(suspect, entries=suspect.entries[:1])]
+        kept = {share.partition for share in chosen}
+        # Beside a suspect even an empty partition must not be blamed for what the suspect does.
+        left = [each for each in (holding if suspect is None else shares) if each.partition not in kept]
         self._attempts.withdraw({share.partition: share.checkpoint.position for share in left})
+        if suspect is not None:
+            self._careful[suspect.partition] -= 1
+            if not self._careful[suspect.partition]:
+                del self._careful[suspect.partition]
         return chosen
 
     def _process(self, entries: Sequence[Entry]) -> None:
