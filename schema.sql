@@ -432,6 +432,41 @@ COMMENT ON COLUMN disputes.funds_reinstated IS 'What was given back to the balan
 COMMENT ON COLUMN disputes.dispute_fee IS 'What the dispute cost, in minor units of funds_currency; null where not told.';
 COMMENT ON COLUMN disputes.funds_currency IS 'The currency of the balance; null where no funds moved.';
 
+CREATE TABLE IF NOT EXISTS balance_transactions (
+    account            text        NOT NULL,
+    livemode           boolean     NOT NULL,
+    id                 text        NOT NULL,
+    source             text        NOT NULL,
+    type               text        NOT NULL,
+    reporting_category text,
+    amount             bigint      NOT NULL,
+    fee                bigint      NOT NULL,
+    net                bigint      NOT NULL,
+    currency           text        NOT NULL,
+    exchange_rate      numeric,
+    status             text,
+    available_on       timestamptz,
+    source_id          text,
+    created_at         timestamptz NOT NULL,
+    updated_at         timestamptz NOT NULL,
+    stale              boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, id)
+);
+CREATE INDEX IF NOT EXISTS balance_transactions_by_creation ON balance_transactions (created_at);
+CREATE INDEX IF NOT EXISTS balance_transactions_by_source ON balance_transactions (source_id);
+COMMENT ON TABLE balance_transactions IS 'One row a movement of the account''s balance that a charge, refund or dispute names, as it was when it was fetched: no webhook tells of them. One that is named and has no row is not known yet, and so are its fee and net.';
+COMMENT ON COLUMN balance_transactions.id IS 'Stripe''s id of the balance transaction, txn_…';
+COMMENT ON COLUMN balance_transactions.type IS 'Stripe''s type: charge, payment, refund, payment_refund, adjustment (disputes), …';
+COMMENT ON COLUMN balance_transactions.reporting_category IS 'What it counts as in Stripe''s reports: charge, refund, refund_failure, dispute, dispute_reversal, …';
+COMMENT ON COLUMN balance_transactions.amount IS 'What it moves before fees, in minor units of currency: negative where the balance loses.';
+COMMENT ON COLUMN balance_transactions.fee IS 'What Stripe and platforms took of it, in minor units of currency; negative where a fee was given back.';
+COMMENT ON COLUMN balance_transactions.net IS 'amount less fee: what the balance gains or loses, in minor units of currency. Cash is the sum of these.';
+COMMENT ON COLUMN balance_transactions.currency IS 'The balance''s currency, which may be another than the payment''s; ISO 4217, in small letters.';
+COMMENT ON COLUMN balance_transactions.exchange_rate IS 'What one unit of the payment''s currency came to in currency; null where both are the same.';
+COMMENT ON COLUMN balance_transactions.status IS 'pending or available, as it was when it was fetched: from available_on on it is available.';
+COMMENT ON COLUMN balance_transactions.available_on IS 'From when on it can be paid out.';
+COMMENT ON COLUMN balance_transactions.source_id IS 'What made it: the charge (ch_…, py_…), refund (re_…, pyr_…), dispute (du_…, dp_…), payout or other object.';
+
 -- ------------------------------------------------------------ billing: what is sold
 
 CREATE TABLE IF NOT EXISTS products (
@@ -1403,6 +1438,7 @@ BEGIN
     FOREACH readable IN ARRAY ARRAY[
         'events', 'stripe_objects', 'dead_letters', 'incidents',
         'payments', 'customers', 'payment_intents', 'charges', 'refunds', 'charge_refunds', 'all_refunds', 'disputes',
+        'balance_transactions',
         'products', 'prices', 'plans', 'price_list', 'invoices', 'invoice_lines', 'invoice_payments',
         'invoice_payment_links', 'subscriptions', 'subscription_items', 'churn', 'subscription_changes',
         'subscription_events', 'subscription_versions', 'mrr_movements', 'mrr_ledger_residual', 'scheduled_churn',

@@ -213,3 +213,14 @@ class Funds(NamedTuple):
             fee=sum(optional(move, "fee", int) or 0 for move in moves),
             currency=currency(moves[0]) if moves else None,
         )
+
+
+# ------------------------------------------------------------------ balance transactions
+
+
+def exchange_rate(transaction: Object) -> str | None:
+    """What one unit of the presented currency came to on the balance, exactly as Stripe wrote it."""
+    rate = transaction.get("exchange_rate")
+    if isinstance(rate, bool) or not isinstance(rate, int | float | None):
+        raise TypeError(f"'exchange_rate' is a {type(rate).__name__}, expected a number")
+    return None if rate is None else repr(rate)  # the shortest decimal that reads back the same

@@ -107,3 +107,19 @@ CUSTOMER: dict[str, Any] = {
     "created": NOW,
     "metadata": {"user_id": "7"},
 }
+
+BALANCE_TRANSACTION: dict[str, Any] = {
+    "id": "txn_1",
+    "object": "balance_transaction",
+    "amount": 1361,
+    "available_on": NOW,
+    "created": NOW,
+    "currency": "usd",
+    "exchange_rate": 1.0888,
+    "fee": 69,
+    "net": 1292,
+    "reporting_category": "charge",
+    "source": "ch_1",
+    "status": "pending",
+    "type": "charge",
+}

@@ -17,7 +17,7 @@ from projections.registry import aggregates, registered, tables_of
 from tests.pipeline import Pipeline, Tables, delivered
 from workers.database import Connection
 from workers.rebuild import Rebuild
-from workers.simulator import simulate
+from workers.simulator import observed, simulate
 
 OBJECTS = 12
 
@@ -31,11 +31,11 @@ each_projection = pytest.mark.parametrize("projection", registered(), ids=lambda
 
 @cache
 def all_events() -> Mapping[str, Mapping[str, Sequence[Event]]]:
-    """Simulated events by the type and id of their object, in two of Stripe's API versions."""
+    """Simulated events and observations by the type and id of their object, in two API versions."""
     found: defaultdict[str, defaultdict[str, list[Event]]] = defaultdict(lambda: defaultdict(list))
     for seed, version in ((1, "2026-10-28.endive"), (2, "2020-08-27")):
-        for body in simulate(seed=seed, payments=60, subscriptions=30, api_version=version).bodies():
-            event = delivered(body)
+        business = simulate(seed=seed, payments=60, subscriptions=30, api_version=version)
+        for event in map(delivered, observed(business.events)):
             if event.identity:
                 found[event.object_type][event.identity.object_id].append(event)
     return found

@@ -3,9 +3,9 @@
 import pytest
 
 from ingest.event import Event
-from projections import charges, customers, disputes, payment_intents, refunds
+from projections import balance_transactions, charges, customers, disputes, payment_intents, refunds
 from projections.projection import Row
-from tests.payments import CHARGE, CUSTOMER, DISPUTE, INTENT, REFUND, row, rows
+from tests.payments import BALANCE_TRANSACTION, CHARGE, CUSTOMER, DISPUTE, INTENT, REFUND, row, rows
 from workers.simulator import VERSIONS, simulate
 
 SAMPLES = [
@@ -13,6 +13,7 @@ SAMPLES = [
     (charges.PROJECTION, CHARGE),
     (refunds.PROJECTION, REFUND),
     (disputes.PROJECTION, DISPUTE),
+    (balance_transactions.PROJECTION, BALANCE_TRANSACTION),
     (customers.PROJECTION, CUSTOMER),
 ]
 REQUIRED = {
@@ -20,6 +21,7 @@ REQUIRED = {
     "charges": ["amount", "amount_refunded", "currency", "status", "paid", "created"],
     "refunds": ["amount", "currency", "created"],
     "disputes": ["amount", "currency", "status", "created"],
+    "balance_transactions": ["type", "amount", "fee", "net", "currency", "created"],
     "customers": ["created"],
 }
 
@@ -36,7 +38,7 @@ def test_a_fact_that_must_be_there_is_never_made_up(projection, sample, field):
 
 
 @pytest.mark.parametrize("wrong", [True, "1250", 12.5, [1], {"a": 1}], ids=repr)
-@pytest.mark.parametrize("projection, sample", SAMPLES[:4])
+@pytest.mark.parametrize("projection, sample", SAMPLES[:5])
 def test_an_amount_of_another_type_is_refused(projection, sample, wrong):
     with pytest.raises(TypeError):
         rows(projection, sample | {"amount": wrong})
@@ -52,7 +54,7 @@ def test_whatever_else_is_missing_is_unknown(projection, sample):
 @pytest.mark.parametrize("projection, sample", SAMPLES)
 @pytest.mark.parametrize("field", ["customer", "metadata", "charge"])
 def test_an_optional_field_of_another_type_is_refused_where_it_is_read(projection, sample, field):
-    read = {"metadata": SAMPLES, "customer": SAMPLES[:2], "charge": SAMPLES[2:4]}[field]
+    read = {"metadata": [*SAMPLES[:4], SAMPLES[5]], "customer": SAMPLES[:2], "charge": SAMPLES[2:4]}[field]
     if (projection, sample) in read:
         with pytest.raises(TypeError):
             rows(projection, sample | {field: 5})

@@ -13,7 +13,7 @@ from ingest.event import Event
 from projections.causality import order, undone
 from projections.registry import registered
 from tests.simulated import business, lives, told
-from workers.simulator import VERSIONS, simulate, stream
+from workers.simulator import VERSIONS, observed, simulate, stream
 from workers.simulator.identifiers import Identifiers
 from workers.simulator.rendering import previous_attributes
 
@@ -101,8 +101,30 @@ def test_every_type_happens(seed: int) -> None:
     assert COVERED == happened
 
 
-def test_every_object_that_a_projection_reads_is_told_of() -> None:
-    assert COVERED.keys() >= {kind for projection in registered() for kind in projection.reads}
+def test_every_object_that_a_projection_reads_is_told_of_or_observed() -> None:
+    kinds = {event["data"]["object"]["object"] for event in observed(business().events)}
+    assert kinds >= {kind for projection in registered() for kind in projection.reads}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_each_balance_transaction_that_is_named_is_observed_once(version: str) -> None:
+    events = list(observed(business(version=version).events))
+    named = [
+        name
+        for event in events
+        for name in (
+            event["data"]["object"].get("balance_transaction"),
+            event["data"]["object"].get("failure_balance_transaction"),
+        )
+        if name
+    ]
+    seen = [event["data"]["object"] for event in events if event["type"] == "balance_transaction.observed"]
+    assert set(named) <= {each["id"] for each in seen}
+    assert len(seen) == len({each["id"] for each in seen})
+    assert {"charge", "refund", "refund_failure", "dispute", "dispute_reversal"} == {
+        each["reporting_category"] for each in seen
+    }
+    assert all(each["net"] == each["amount"] - each["fee"] for each in seen)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
