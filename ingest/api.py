@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from ingest import docs_page
 from ingest.api_keys import ApiKeys, Forbidden
-from ingest.async_jobs import AsyncJobs
+from ingest.async_jobs import AsyncJobs, minutely
 from ingest.command import Command, NoPrice
 from ingest.commands import COMMANDS
 from ingest.job import Job
@@ -56,7 +56,7 @@ class Api:
         return [
             *(Route(command.path, self._accepting(command), methods=["POST"]) for command in COMMANDS),
             Route("/jobs/{job_id}", self._job),
-            Route("/users/{user_id}/access", self._user_access),
+            Route("/users/{user_id:path}/access", self._user_access),
             Route("/openapi.json", self._describe),
             Route("/docs", self._document),
         ]
@@ -68,12 +68,14 @@ class Api:
             fields = await read_json(request, seconds=self._settings.webhook_timeout_seconds)
             command = command_of(kind, fields, request.path_params)
             wait = wait_of(request)
-            job = await self._jobs.create(source, kind.kind, self._priced(command), key, urgent=wait > 0)
+            job = await self._jobs.create(
+                source, kind.kind, self._priced(command), key, urgent=wait > 0, asked=command.asked()
+            )
             note(request, job=job.id, kind=job.kind)
             job = await self._jobs.wait(job, wait)
             note(request, outcome=job.state)
-            applied = {"Preference-Applied": f"wait={wait}"} if wait else {}
-            headers = {"Location": f"{request.scope.get('root_path', '')}/jobs/{job.id}", **applied}
+            location = f"{request.scope.get('root_path', '')}/jobs/{job.id}"
+            headers = {"Location": location, **_applied(wait)}
             if not wait or not job.finished:
                 return self._answer(202, await self._shown(job), {**headers, **_ask_again(job)})
             if job.problem is not None:
@@ -89,11 +91,13 @@ class Api:
             raise UnknownJob("there is no such job; jobs are kept for 30 days")
         if job.source != source:
             raise Forbidden("this job belongs to another source")
-        job = await self._jobs.wait(job, wait_of(request))
+        wait = wait_of(request)
+        job = await self._jobs.wait(job, wait)
         note(request, job=job.id, outcome=job.state)
         shown = await self._shown(job)
         missing = job.has_client_secret and shown["result"]["client_secret"] is None
-        return self._answer(200, shown, _ask_again(job) if missing or not job.finished else {})
+        again = _ask_again(job) if missing or not job.finished else {}
+        return self._answer(200, shown, {**_applied(wait), **again})
 
     async def _user_access(self, request: Request) -> Response:
         source = self._authorized(request)
@@ -145,7 +149,10 @@ class Api:
             return kept
         assert job.result is not None
         command = {"object": job.result["object"], "id": job.result["id"]}
-        fetch = await self._jobs.create(job.source, FETCH_CLIENT_SECRET, command, None, urgent=True)
+        once = minutely(
+            f"client secret of {job.id}"
+        )  # however often its client asks, or while Stripe is away
+        fetch = await self._jobs.create(job.source, FETCH_CLIENT_SECRET, command, once, urgent=True)
         fetch = await self._jobs.wait(fetch, FETCH_SECONDS)
         fetched = await self._jobs.client_secret(fetch)
         if fetched:
@@ -156,6 +163,10 @@ class Api:
     def _answer(status: int, shown: dict[str, Any], headers: dict[str, str]) -> Response:
         private = {"Cache-Control": "no-store", **headers}
         return Response(orjson.dumps(shown), status, private, media_type="application/json")
+
+
+def _applied(wait: int) -> dict[str, str]:
+    return {"Preference-Applied": f"wait={wait}"} if wait else {}
 
 
 def _ask_again(job: Job) -> dict[str, str]:

@@ -31,7 +31,7 @@ from ingest.pause import Paused
 from ingest.payload import NotJson
 from ingest.problem import Problem
 from ingest.request import MEDIA_TYPE, BadRequest, Invalid, UnsupportedMediaType
-from ingest.settings import Settings
+from ingest.settings import InvalidSettings, Settings
 from ingest.signature import BadSignature
 from ingest.wake import Waker
 from ingest.woocommerce import ShopFailure, UnknownOrder
@@ -46,9 +46,10 @@ def create_app(settings: Settings, access: AccessRoute | None = None) -> Starlet
     """The application. Redis need not be there yet: until it is, deliveries and requests are answered 503.
 
     It can be mounted in another one: `app.mount("/payments", create_app(settings))`. `access` answers
-    GET /users/{user_id}/access, which needs a database.
+    GET /users/{user_id}/access, which needs a database. Raises InvalidSettings without REDIS_URL.
     """
-    assert settings.redis_url, "REDIS_URL is set by whoever starts this process"
+    if not settings.redis_url:
+        raise InvalidSettings("REDIS_URL must be set: the log and the jobs are there")
     waker = Waker(settings)
     redis = _connect(settings.redis_url, settings.webhook_timeout_seconds)
     appender = Appender(redis, settings, waker)

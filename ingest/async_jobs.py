@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from time import time
 from typing import Any
 
 import structlog
@@ -22,6 +23,11 @@ WAITERS = 256
 WAITING_SOCKET_SECONDS = 40
 
 log = structlog.get_logger()
+
+
+def minutely(what: str) -> str:
+    """An idempotency key of our own: one job a minute, however many ask. No client's key has spaces."""
+    return f"{what} minute {time() // 60:.0f}"
 
 
 class JobsUnavailable(Exception):
@@ -55,13 +61,23 @@ class AsyncJobs:
         }
 
     async def create(
-        self, source: str, kind: str, command: Mapping[str, Any], idempotency_key: str | None, *, urgent: bool
+        self,
+        source: str,
+        kind: str,
+        command: Mapping[str, Any],
+        idempotency_key: str | None,
+        *,
+        urgent: bool,
+        asked: Mapping[str, Any] | None = None,
     ) -> Job:
         """The job of this request, new or of an earlier request with this key; a new one is enqueued.
 
+        `asked` is what the key stands for, where that is not the whole command.
         Raises KeyReused and JobsUnavailable.
         """
-        keys, arguments = creation(self._keys, source, kind, command, idempotency_key, urgent=urgent)
+        keys, arguments = creation(
+            self._keys, source, kind, command, idempotency_key, urgent=urgent, asked=asked
+        )
         async with self._answering():
             await self._headroom.check()
             job, fresh = created(await self._write(keys, arguments))

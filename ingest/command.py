@@ -61,9 +61,13 @@ class Command(BaseModel):
         """The fields that stand in the URL."""
         return tuple(name for _, name, _, _ in string.Formatter().parse(cls.path) if name)
 
-    def job_command(self, prices: Prices) -> dict[str, Any]:
-        """The fields that are given, as the job takes them. Raises NoPrice."""
+    def asked(self) -> dict[str, Any]:
+        """What is asked for, the same however it is written: what an idempotency key stands for."""
         return self.model_dump(exclude_none=True)
+
+    def job_command(self, prices: Prices) -> dict[str, Any]:
+        """The same, as the job takes it. Raises NoPrice."""
+        return self.asked()
 
     @field_validator("metadata", check_fields=False)
     @classmethod
@@ -92,12 +96,16 @@ class Priced(Command):
             )
         return self
 
+    def asked(self) -> dict[str, Any]:
+        """Without the plan's price, which may be another one when the request is sent again."""
+        asked = super().asked()
+        return asked | {"billing_cycle": self.billing_cycle or "month"} if self.plan_type else asked
+
     def job_command(self, prices: Prices) -> dict[str, Any]:
         """With the id of the price, and the plan that it stands for where that is known."""
         command = super().job_command(prices)
         if self.plan_type:
-            cycle = command.setdefault("billing_cycle", "month")
-            command["price_id"] = price_of(self.plan_type, cycle, prices)
+            command["price_id"] = price_of(self.plan_type, command["billing_cycle"], prices)
         elif self.price_id and self.price_id in prices:
             command["plan_type"], command["billing_cycle"] = prices[self.price_id]
         return command

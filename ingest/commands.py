@@ -16,7 +16,6 @@ from ingest.command import (
     Name,
     PaymentIntentId,
     Priced,
-    Prices,
     StripeId,
     SubscriptionId,
     Text,
@@ -69,12 +68,12 @@ class CreatePaymentIntent(Command):
         at_most_one(self, "customer_id", "user_id")
         return self
 
-    def job_command(self, prices: Prices) -> dict[str, Any]:
+    def asked(self) -> dict[str, Any]:
         """With the amount in minor units, however it was given."""
-        command = super().job_command(prices)
-        if (total := command.pop("total", None)) is not None:
-            command["amount"] = money.minor(total, self.currency)
-        return command
+        asked = super().asked()
+        if (total := asked.pop("total", None)) is not None:
+            asked["amount"] = money.minor(total, self.currency)
+        return asked
 
 
 class CapturePaymentIntent(Command):

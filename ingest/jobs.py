@@ -49,13 +49,17 @@ class Jobs:
         idempotency_key: str | None = None,
         *,
         urgent: bool = False,
+        asked: Mapping[str, Any] | None = None,
     ) -> tuple[Job, bool]:
         """A new job and True, or the job that this key and request made before and False.
 
-        Raises KeyReused. Whoever creates a job enqueues it (`ingest.queues.enqueue_job`), fresh or not
-        finished; one that is not enqueued is found by `due`.
+        `asked` is what the key stands for, where that is not the whole command. Raises KeyReused. Whoever
+        creates a job enqueues it (`ingest.queues.enqueue_job`), fresh or not finished; one that is not
+        enqueued is found by `due`.
         """
-        keys, arguments = creation(self._keys, source, kind, command, idempotency_key, urgent=urgent)
+        keys, arguments = creation(
+            self._keys, source, kind, command, idempotency_key, urgent=urgent, asked=asked
+        )
         return created(self._create(keys=keys, args=arguments))
 
     def read(self, job_id: str) -> Job | None:
@@ -139,11 +143,13 @@ def creation(
     idempotency_key: str | None,
     *,
     urgent: bool,
+    asked: Mapping[str, Any] | None = None,
 ) -> tuple[list[str], list[str | bytes | int]]:
     """The keys and arguments of the script that creates a job."""
     job_id = new_id()
-    body = orjson.dumps(command, option=orjson.OPT_SORT_KEYS)
-    digest = "" if idempotency_key is None else sha256(kind.encode() + b"\0" + body).hexdigest()
+    body = orjson.dumps(command)
+    request = orjson.dumps(command if asked is None else asked, option=orjson.OPT_SORT_KEYS)
+    digest = "" if idempotency_key is None else sha256(kind.encode() + b"\0" + request).hexdigest()
     # A source's keys are its own; hashed, a key of any length and characters has a name of one length.
     key = sha256(f"{source}\0{idempotency_key}".encode()).hexdigest()
     fields: list[str | bytes | int] = [

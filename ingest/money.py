@@ -29,13 +29,17 @@ MINIMUM = {
     **dict.fromkeys(_codes("aed myr pln ron"), 200),
     **dict.fromkeys(_codes("nok sek"), 300),
     **dict.fromkeys(_codes("mxn thb"), 1000),
+    "bgn": 100,
     "czk": 1500,
     "dkk": 250,
     "gbp": 30,
     "hkd": 400,
     "huf": 17500,
 }
-"""The least that Stripe charges, in minor units, where it says so; elsewhere the amount's worth decides."""
+"""The least that Stripe charges in minor units of a currency that it pays out in, as its list has it.
+
+An account that is paid out in another currency is judged by the amount's worth in that one: by Stripe alone.
+"""
 
 MAXIMUM = 999_999_999_999
 """Twelve digits, the most that Stripe takes of any currency."""

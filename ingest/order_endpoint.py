@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ingest import body
-from ingest.async_jobs import AsyncJobs, JobsUnavailable
+from ingest.async_jobs import AsyncJobs, JobsUnavailable, minutely
 from ingest.endpoint import BODY_LIMIT, UnknownSource
 from ingest.job import Job
 from ingest.logging import note
@@ -36,6 +36,7 @@ T = TypeVar("T")
 TOPICS = frozenset({"order.created", "order.updated", "order.restored", "order.deleted"})
 PING = re.compile(rb"webhook_id=[0-9]+")
 """What WooCommerce posts, unsigned, when a webhook is created; it must be answered 200."""
+ORDER_ID = re.compile(r"[1-9][0-9]{0,17}")
 
 WAIT_SECONDS = 20
 THREADS, QUEUED = 8, 32
@@ -71,7 +72,7 @@ class OrderEndpoint:
         path = "/orders/woocommerce/{source}"
         return [
             Route(path, self.receive, methods=["POST"]),
-            Route(f"{path}/{{order_id:int}}/intent", self.intent, middleware=[cors]),
+            Route(f"{path}/{{order_id}}/intent", self.intent, middleware=[cors]),
         ]
 
     def stop(self) -> None:
@@ -106,6 +107,8 @@ class OrderEndpoint:
     async def intent(self, request: Request) -> Response:
         """What a checkout page needs to collect an order's payment, for whoever has the order's key."""
         source, _ = self._shop(request)
+        if not ORDER_ID.fullmatch(request.path_params["order_id"]):
+            raise UnknownOrder
         order_id = int(request.path_params["order_id"])
         order = await self._fetch(source, order_id, request.query_params.get("key", ""))
         if order.wish != "pay":
@@ -176,8 +179,9 @@ class OrderEndpoint:
         return await self._jobs.create(source, SYNC_ORDER, command, key, urgent=order.wish == "pay")
 
     async def _anew(self, job: Job) -> Job:
-        """A job that does the same once more, which makes nothing twice."""
-        return await self._jobs.create(job.source, SYNC_ORDER, job.command, None, urgent=True)
+        """A job that does the same once more, which makes nothing twice; one a minute, however many ask."""
+        once = minutely(f"again {job.id}")
+        return await self._jobs.create(job.source, SYNC_ORDER, job.command, once, urgent=True)
 
 
 class ShopOrigins:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from ingest.payload import dump
 from ingest.problem import Problem
-from ingest.settings import Settings
+from ingest.settings import InvalidSettings, Settings
 
 AT_ONCE = 8
 """Connections; whoever comes while all are taken waits."""
@@ -20,7 +20,8 @@ RETRY = {"Retry-After": "5"}
 
 _ACCESS = """
 SELECT plan_type, has_access, access_until, reason, subscription_id FROM user_access
-WHERE account = %s AND livemode = %s AND origin = %s AND user_id = %s
+WHERE account = %s AND livemode = %s AND replace(lower(origin), '-', '_') = %s AND user_id = %s
+ORDER BY has_access DESC, access_until DESC NULLS FIRST LIMIT 1
 """
 NOTHING = {
     "plan_type": None,
@@ -32,10 +33,14 @@ NOTHING = {
 
 
 class UserAccess:
-    """Answers for the users of a source, `livemode` by the query, else by the kind of Stripe's key."""
+    """Answers for the users of a source, `livemode` by the query, else by the kind of Stripe's key.
+
+    Raises InvalidSettings without DATABASE_URL.
+    """
 
     def __init__(self, settings: Settings) -> None:
-        assert settings.database_url
+        if not settings.database_url:
+            raise InvalidSettings("DATABASE_URL must be set: who has access is known there")
         key = settings.stripe_secret_key
         self._settings = settings
         self._database_url = settings.database_url

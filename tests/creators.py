@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 from redis import Redis
 
+from ingest.command import Command
 from ingest.job import Job
 from ingest.jobs import Jobs
 from ingest.settings import Settings
@@ -53,6 +54,10 @@ class Creators:
         job = self.perform(self.ask(kind, source, **command))
         assert "succeeded" == job.state, job.problem
         return job
+
+    def request(self, command: Command, source: str = "shop") -> Job:
+        """A job that the API makes of a request, tried once."""
+        return self.perform(self.ask(command.kind, source, **command.job_command(self.settings.prices)))
 
     def performer_of_its_own(self) -> Performer:
         """As another worker has one."""

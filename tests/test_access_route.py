@@ -68,6 +68,11 @@ def test_a_client_is_told_of_its_own_users_and_of_no_others(web, subscribed):
     assert NOBODY.items() <= shop.get("/users/u_1/access").json.items()
 
 
+def test_a_source_is_the_same_however_its_subscriptions_spell_it(web, subscribed):
+    subscribed("u_1", "Platform")
+    assert ApiClient(web, "platform").get("/users/u_1/access").json["has_access"]
+
+
 def test_a_user_of_whom_nothing_is_known_has_no_access(web):
     answer = ApiClient(web, "platform").get("/users/nobody/access")
     assert (200, {"user_id": "nobody", "livemode": False, **NOBODY}) == (answer.status, answer.json)
@@ -81,7 +86,7 @@ def test_test_data_let_nobody_in_where_real_money_counts(web, subscribed):
     assert 400 == platform.get("/users/u_1/access?livemode=perhaps").status
 
 
-@pytest.mark.parametrize("user_id", ["a b", "ü@example.com", "'; --", "100%"])
+@pytest.mark.parametrize("user_id", ["a b", "ü@example.com", "'; --", "100%", "org/7"])
 def test_an_id_may_be_whatever_the_client_made_it(web, subscribed, user_id):
     subscribed(user_id)
     answer = ApiClient(web, "platform").get(f"/users/{quote(user_id, safe='')}/access")

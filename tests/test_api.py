@@ -131,7 +131,9 @@ def test_the_outcome_of_a_job_can_be_waited_for_afterwards(shop, jobs, queues):
     with ThreadPoolExecutor(1) as threads:
         asked = threads.submit(shop.get, f"/jobs/{job_id}", Prefer="wait=10")
         perform(jobs, queues["jobs"])
-        assert asked.result().json["state"] == "succeeded"
+        answer = asked.result()
+    assert answer.json["state"] == "succeeded"
+    assert answer.headers["Preference-Applied"] == "wait=10"
 
 
 def test_a_declined_card_is_told_as_stripe_tells_it(shop, performed):
@@ -180,6 +182,24 @@ def test_a_client_secret_that_is_no_longer_kept_is_fetched_anew(shop, jobs, redi
     assert jobs.client_secret(job_id) == "pi_1_secret_2"
 
 
+def test_a_client_secret_that_cannot_be_fetched_is_asked_for_once_however_often_a_client_looks(
+    shop, jobs, redis, queues
+):
+    job_id = shop.post("/payment-intents").json["id"]
+    perform(jobs, queues["jobs"], client_secret="pi_1_secret_2")
+    [kept] = redis.scan_iter(f"*secret:{job_id}")
+    redis.delete(kept)
+    with ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(shop.get, f"/jobs/{job_id}") for _ in range(4)]
+        fetch = until(lambda: queues["checkout"].job_ids or None)
+        jobs.begin(fetch[0])
+        jobs.fail(fetch[0], {"title": "Stripe is away", "status": 502, "detail": "later"})
+        answers = [one.result() for one in asked]
+    assert {None} == {answer.json["result"]["client_secret"] for answer in answers}
+    assert {"1"} == {answer.headers["Retry-After"] for answer in answers}
+    assert fetch == queues["checkout"].job_ids
+
+
 def test_one_key_and_request_are_one_job_also_at_once(shop, queues):
     with ThreadPoolExecutor(8) as threads:
         asked = [threads.submit(shop.post, "/payment-intents", idempotency_key="once") for _ in range(16)]
@@ -198,6 +218,17 @@ def test_a_key_that_came_with_another_request_is_a_conflict(shop):
     shop.post("/payment-intents", idempotency_key="twice")
     other = {**PAYMENT, "total": "12.51"}
     assert refused(shop.post("/payment-intents", other, idempotency_key="twice"), 409, "another request")
+
+
+def test_a_request_is_the_same_after_its_plans_price_changed(web, shop, redis):
+    subscribe = {"user_id": "42", "plan_type": "pro"}
+    first = shop.post("/subscriptions", subscribe, idempotency_key="before")
+    with serving(
+        web.environment["REDIS_URL"],
+        **{**API, "STRIPE_PRICE_PRO_MONTHLY": "price_new", "LOG_PREFIX": web.environment["LOG_PREFIX"]},
+    ) as later:
+        again = ApiClient(later).post("/subscriptions", subscribe, idempotency_key="before")
+        assert (202, first.json["id"]) == (again.status, again.json["id"])
 
 
 def test_sources_share_no_keys(web, shop):

@@ -115,6 +115,13 @@ def test_a_plan_is_by_the_month_unless_said_otherwise():
     assert by_year.job_command(PRICES)["price_id"] == "price_pro_year"
 
 
+def test_a_request_stays_the_same_when_its_plan_gets_another_price():
+    monthly = {"user_id": "42", "plan_type": "pro"}
+    asked = CreateSubscription(**monthly, billing_cycle="month").asked()
+    assert asked == CreateSubscription(**monthly).asked()
+    assert "price_id" not in asked
+
+
 def test_a_price_that_stands_for_a_plan_brings_its_name():
     known = CreateSubscription(customer_id="cus_1", price_id="price_pro_year").job_command(PRICES)
     assert (known["plan_type"], known["billing_cycle"]) == ("pro", "year")

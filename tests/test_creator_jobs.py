@@ -157,9 +157,9 @@ def test_a_cancellation_is_scheduled_taken_back_and_made_at_once(shop: Creators)
     subscription = subscribed(shop)
     shop.double.account.become(subscription, "active")
     named = {"subscription": subscription["id"]}
-    scheduled = shop.done("cancel_subscription", **named, when="period_end", reason="too dear").result
+    scheduled = shop.done("cancel_subscription", **named, at_period_end=True, reason="too dear").result
     resumed = shop.done("resume_subscription", **named).result
-    ended = shop.done("cancel_subscription", **named, when="now").result
+    ended = shop.done("cancel_subscription", **named, at_period_end=False).result
     assert [True, False, False] == [
         told and told["cancel_at_period_end"] for told in (scheduled, resumed, ended)
     ]

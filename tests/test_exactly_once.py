@@ -177,7 +177,7 @@ def test_a_cancellation_of_which_the_answer_was_lost(shop: Creators) -> None:
     asked = ask_subscription(shop)
     shop.perform(asked)
     subscription = told(shop, asked)
-    job_id = shop.ask("cancel_subscription", subscription=subscription, when="now")
+    job_id = shop.ask("cancel_subscription", subscription=subscription, at_period_end=False)
     shop.double.fail("DELETE", acts=True)
     assert "retrying" == shop.perform(job_id).state
     shop.perform(job_id)

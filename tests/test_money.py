@@ -68,7 +68,8 @@ def test_minor_units_that_a_currency_does_not_have_are_refused(amount, currency)
 
 
 @pytest.mark.parametrize(
-    ("least", "currency"), [(50, "eur"), (30, "gbp"), (50, "jpy"), (1500, "czk"), (17500, "huf"), (1, "all")]
+    ("least", "currency"),
+    [(50, "eur"), (30, "gbp"), (50, "jpy"), (1500, "czk"), (17500, "huf"), (1, "all"), (100, "bgn")],
 )
 def test_what_stripe_charges_at_least_is_known_where_it_says_so(least, currency):
     money.refuse_below_minimum(least, currency)

@@ -219,6 +219,19 @@ def test_a_shop_that_does_not_tell_is_asked_again_later(checkout: Checkout, faul
     assert [] == checkout.intents
 
 
+@pytest.mark.parametrize("order_id", ["0", "-1", "1.0", "x", "9" * 19, "9" * 5000, "%D9%A1"])
+def test_what_is_no_orders_number_is_no_order(checkout: Checkout, order_id: str) -> None:
+    assert 404 == checkout.web.get(f"/orders/woocommerce/shop/{order_id}/intent?key=wc_order_1").status
+
+
+def test_a_page_that_asks_again_and_again_for_what_failed_makes_one_job_a_minute(checkout: Checkout) -> None:
+    checkout.work()
+    order = checkout.shop.order("0.20")
+    assert [422] * 6 == [checkout.intent(order).status for _ in range(6)]
+    jobs = list(checkout.creators.redis.scan_iter(f"{{{checkout.creators.settings.log_prefix}:jobs}}:job:*"))
+    assert 2 <= len(jobs) <= 3
+
+
 def test_a_total_that_cannot_be_charged_is_refused(checkout: Checkout) -> None:
     checkout.work()
     assert 422 == checkout.intent(checkout.shop.order("0.20")).status

@@ -11,7 +11,7 @@ def perform(attempt: Attempt) -> Made:
     command, subscriptions = attempt.command, attempt.v1.subscriptions
     subscription_id = command["subscription"]
     now = plain(subscriptions.retrieve(subscription_id))
-    at_period_end = command["when"] == "period_end"
+    at_period_end = command["at_period_end"]
     reason = command.get("reason")
     details = {"comment": reason} if reason else None
     at_once: Any = given(cancellation_details=details)
