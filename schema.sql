@@ -1146,9 +1146,10 @@ CREATE TABLE IF NOT EXISTS subscription_versions (
     stale                     boolean     NOT NULL,
     PRIMARY KEY (account, livemode, subscription_id, number)
 );
+ALTER TABLE subscription_versions ADD COLUMN IF NOT EXISTS missing jsonb NOT NULL DEFAULT '[]';
 CREATE INDEX IF NOT EXISTS subscription_versions_by_customer
     ON subscription_versions (account, livemode, customer_id);
-COMMENT ON TABLE subscription_versions IS 'Every state that each subscription went through, in causal order. What was so at an instant: WHERE valid_from <= instant AND (valid_to IS NULL OR instant < valid_to).';
+COMMENT ON TABLE subscription_versions IS 'Every state that each subscription went through, in causal order, with what later events tell of its coupons and tiers. What was so at an instant: WHERE valid_from <= instant AND (valid_to IS NULL OR instant < valid_to).';
 COMMENT ON COLUMN subscription_versions.subscription_id IS 'The subscription.';
 COMMENT ON COLUMN subscription_versions.number IS 'Its place among the subscription''s versions, from 0.';
 COMMENT ON COLUMN subscription_versions.event_id IS 'The event that brought it; for an opening the first one that is known.';
@@ -1172,6 +1173,7 @@ COMMENT ON COLUMN subscription_versions.currency IS 'Three letters, in lower cas
 COMMENT ON COLUMN subscription_versions.counts IS 'Whether it was recurring revenue at valid_from: active or past_due, collected, and not free.';
 COMMENT ON COLUMN subscription_versions.monthly_amount IS 'What its terms came to a month at valid_from, whether or not it counted, in minor units: licensed items less lasting discounts, its customer''s where an event brings them along.';
 COMMENT ON COLUMN subscription_versions.monthly_amount_incomplete IS 'Whether that leaves something out that was known only by its id, as a coupon.';
+COMMENT ON COLUMN subscription_versions.missing IS 'What that is: coupon, discount or tiers with the id, items where there are more than the events list; empty where monthly_amount is complete.';
 COMMENT ON COLUMN subscription_versions.source IS 'Which endpoint received that event: the last part of /webhooks/{source}.';
 COMMENT ON COLUMN subscription_versions.updated_at IS 'When Stripe made that event.';
 COMMENT ON COLUMN subscription_versions.mrr IS 'The spans of time in which it counted as MRR: since, until (left out; null for ever), amount (exact minor units a month, as 2000 or 2500/3), incomplete, opening, cause (what began it), ended_by.';

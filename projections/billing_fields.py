@@ -5,7 +5,7 @@ names are read here and nowhere else; the rules are those of Stripe's changelog 
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
@@ -165,6 +165,18 @@ class Coupon:
             amounts_off=amounts,
             products=None if products is None else frozenset(products),
         )
+
+    def completed(self, other: "Coupon") -> "Coupon":
+        """This coupon with what only `other` tells of it: products and currencies come where asked for.
+
+        One that takes off something else is another, of an id that was used again, and tells nothing of it.
+        """
+        amounts = {**other.amounts_off, **self.amounts_off}
+        same = (self.duration, self.percent_off) == (other.duration, other.percent_off)
+        if not same or amounts != {**self.amounts_off, **other.amounts_off}:
+            return self
+        products = other.products if self.products is None else self.products
+        return replace(self, amounts_off=amounts, products=products)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,10 +57,10 @@ def order(events: Iterable[Event], before: Event | None = None) -> list[Event]:
     ordered: list[Event] = []
     for _, group in groupby(sorted(bodies.values(), key=prefix), key=prefix):
         tied = sorted(group, key=_tie)
-        observed = [event for event in tied if _observed(event)]
-        told = [event for event in tied if not _observed(event)] if observed else tied
+        seen = [event for event in tied if observed(event)]
+        told = [event for event in tied if not observed(event)] if seen else tied
         walk = _chained(told, before) if len(told) > 1 else told
-        ordered += _interspersed(walk, observed) if observed else walk
+        ordered += _interspersed(walk, seen) if seen else walk
         before = ordered[-1]
     return ordered
 
@@ -95,12 +95,13 @@ def _incarnation(event: Event) -> int:
     return born if type(born) is int and 0 <= born < 2**63 else event.created
 
 
-def _observed(event: Event) -> bool:
+def observed(event: Event) -> bool:
+    """Whether it is what we saw at Stripe ourselves, and no event of Stripe's."""
     return event.type.endswith(".observed")
 
 
 def _phase(event: Event) -> int:
-    if _observed(event):
+    if observed(event):
         seen = event.body.get("observation")
         return CREATED if isinstance(seen, dict) and seen.get("creation") is True else CHANGED
     if event.type in _FIRST or (event.object_type == "charge" and _status(event) == "pending"):
@@ -181,11 +182,11 @@ def _chained(events: Sequence[Event], before: Event | None) -> list[Event]:
     return [step.event for step in walk]
 
 
-def _interspersed(walk: list[Event], observed: Sequence[Event]) -> list[Event]:
+def _interspersed(walk: list[Event], looks: Sequence[Event]) -> list[Event]:
     """`walk` with each observation just before the first event of its state."""
     names = _changing(walk)
     states = [_state(event.object, names) for event in walk]
-    for seen in reversed(observed):
+    for seen in reversed(looks):
         state = _state(seen.object, names)
         at = states.index(state) if state in states else 0
         walk.insert(at, seen)

@@ -45,15 +45,20 @@ NOTHING = Known()
 class MonthlyAmount:
     """Minor units of `currency` a month, exactly.
 
-    `incomplete` where it rests on something that is known only by its id (a coupon, tiers) or not at all (a
-    kind of interval or discount that came later, items past the first ones): then it leaves that out.
-    `metered` where usage is billed beside it.
+    `missing` is what it rests on that is known only by its id (`coupon WELCOME`, `discount di_1`,
+    `tiers price_1`) or not at all (`items` past the first ones, a kind of `interval` that came later): it
+    leaves that out. `metered` where usage is billed beside it.
     """
 
     currency: str
     exact: Fraction
-    incomplete: bool = False
+    missing: frozenset[str] = frozenset()
     metered: bool = False
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether it leaves something out."""
+        return bool(self.missing)
 
     def __round__(self) -> int:
         """Whole minor units, half to even. Sum `exact` first: rounding each one adds up the errors."""
@@ -73,21 +78,21 @@ class DiscountEnd(NamedTuple):
 
 
 class Unknown(LookupError):
-    """The amount rests on something that is known only by its id, or not at all: it is incomplete."""
+    """The amount rests on something that is known only by its id, or not at all; the message names it."""
 
 
 def monthly_amount(subscription: Subscription, at: datetime, known: Known = NOTHING) -> MonthlyAmount:
     """What the subscription's terms come to a month at the instant `at`, whether or not its status counts."""
-    amounts, incomplete = _list_amounts(subscription, known)
+    amounts, missing = _list_amounts(subscription, known)
     priced = [item for item in subscription.items if item.id in amounts]
     applied = [(discount, [item]) for item in priced for discount in item.discounts]
     applied += [(discount, priced) for discount in _own_or_inherited(subscription, known)]
     for discount, items in applied:
         try:
             _take_off(discount, items, amounts, subscription.currency, at, known)
-        except Unknown:
-            incomplete = True
-    return _sum(subscription, amounts, incomplete)
+        except Unknown as unknown:
+            missing.add(str(unknown))
+    return _sum(subscription, amounts, missing)
 
 
 def list_amount(subscription: Subscription, known: Known = NOTHING) -> MonthlyAmount:
@@ -122,24 +127,24 @@ def discount_ends(subscription: Subscription, after: datetime, known: Known = NO
     return sorted(DiscountEnd(at, name) for at, name in ends if at > after)
 
 
-def _list_amounts(subscription: Subscription, known: Known) -> tuple[dict[str, Fraction], bool]:
-    """The monthly amount of each licensed item before discounts, by its id, and whether some are missing."""
+def _list_amounts(subscription: Subscription, known: Known) -> tuple[dict[str, Fraction], set[str]]:
+    """The monthly amount of each licensed item before discounts, by its id, and what is missing."""
     amounts: dict[str, Fraction] = {}
-    incomplete = not subscription.items_complete
+    missing = set() if subscription.items_complete else {"items"}
     for item in subscription.items:
         if not item.metered:
             try:
                 amounts[item.id] = _period_amount(item, subscription.currency, known) / _months(item.price)
-            except Unknown:
-                incomplete = True
-    return amounts, incomplete
+            except Unknown as unknown:
+                missing.add(str(unknown))
+    return amounts, missing
 
 
-def _sum(subscription: Subscription, amounts: Mapping[str, Fraction], incomplete: bool) -> MonthlyAmount:
+def _sum(subscription: Subscription, amounts: Mapping[str, Fraction], missing: set[str]) -> MonthlyAmount:
     return MonthlyAmount(
         currency=subscription.currency,
         exact=sum(amounts.values(), Fraction(0)),
-        incomplete=incomplete,
+        missing=frozenset(missing),
         metered=any(item.metered for item in subscription.items),
     )
 
@@ -161,7 +166,7 @@ def _period_amount(item: Item, currency: str, known: Known) -> Fraction:
     if price.billing_scheme == "tiered":
         tiers = price.tiers or known.tiers.get(price.id)
         if not tiers or price.tiers_mode not in _BY_TIERS_MODE:
-            raise Unknown("tiers")
+            raise Unknown(f"tiers {price.id}")
         return _BY_TIERS_MODE[price.tiers_mode](tiers, quantity)
     if price.unit_amount is None:
         raise Unknown("unit_amount")
@@ -231,8 +236,10 @@ def _lasting_coupon(discount: Discount, at: datetime, known: Known) -> Coupon | 
     if discount.ends_at is not None and discount.ends_at <= at:
         return None
     coupon = discount.coupon or known.coupons.get(discount.coupon_id or "")
-    if coupon is None or coupon.duration not in ("once", "repeating", "forever"):
-        raise Unknown("coupon")
+    if coupon is None:
+        raise Unknown(f"coupon {discount.coupon_id}" if discount.coupon_id else f"discount {discount.id}")
+    if coupon.duration not in ("once", "repeating", "forever"):
+        raise Unknown("duration")
     return None if coupon.duration == "once" else coupon
 
 
@@ -241,6 +248,6 @@ def _monthly_off(coupon: Coupon, items: Sequence[Item], total: Fraction, currenc
     if coupon.percent_off is not None:
         return total * coupon.percent_off / 100
     if currency not in coupon.amounts_off:
-        raise Unknown("amount_off")
+        raise Unknown(f"coupon {coupon.id}")
     periods: list[Fraction] = [_months(item.price) for item in items]
     return coupon.amounts_off[currency] / min(periods)

@@ -1,7 +1,7 @@
 """Reading subscriptions and their items across Stripe's API versions, 2017 to 2026-10-28.endive."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from weakref import WeakKeyDictionary
 
@@ -54,6 +54,11 @@ class Item:
     def metered(self) -> bool:
         """Whether it is billed by usage."""
         return self.price.usage_type == "metered"
+
+    @property
+    def named(self) -> "Item":
+        """Itself with mere names of its discounts, and a price without the tiers."""
+        return replace(self, price=replace(self.price, tiers=None), discounts=_named(self.discounts))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +147,18 @@ class Subscription:
         """Whether its end is set. Both fields are looked at: one customer portal sets `cancel_at` alone."""
         return self.cancel_at_period_end or self.cancel_at is not None
 
+    def tells_the_state_of(self, other: "Subscription") -> bool:
+        """Whether it is in the state of `other`, of which it may tell more: expanded names, all items."""
+        mine = {item.id: item.named for item in self.items}
+        listed = all(mine.get(item.id) == item.named for item in other.items)
+        whole = not other.items_complete or len(self.items) == len(other.items)
+        return listed and whole and self._besides_items == other._besides_items
+
+    @property
+    def _besides_items(self) -> "Subscription":
+        """Itself with mere names of its discounts, and none of what only some renderings bring along."""
+        return replace(self, items=(), items_complete=True, inherited=(), discounts=_named(self.discounts))
+
 
 def subscription_of(event: Event) -> Subscription:
     """The subscription that an event shows: read once for all the folds, and let go with the event."""
@@ -152,6 +169,10 @@ def subscription_of(event: Event) -> Subscription:
 
 
 _SUBSCRIPTIONS: WeakKeyDictionary[Event, Subscription] = WeakKeyDictionary()
+
+
+def _named(discounts: Iterable[Discount]) -> tuple[Discount, ...]:
+    return tuple(Discount(id=each.id, coupon_id=None if each.id else each.coupon_id) for each in discounts)
 
 
 def _given(instants: Iterable[datetime | None]) -> Iterator[datetime]:

@@ -63,6 +63,7 @@ def fold(events: Sequence[Event], plans: Plans) -> Iterator[Row]:
             "counts": collected(state) and not amount.free,
             "monthly_amount": round(amount),
             "monthly_amount_incomplete": amount.incomplete,
+            "missing": sorted(amount.missing),
             "mrr": list(_spans(version, counted)) if counted else [],
             "created_at": state.created_at,
             # Not the newest event's: what has been does not change, and so is not written again.
@@ -95,7 +96,7 @@ def _counted(
             return Counted(since if until is None else min(since, until), until, ended_by, amount)
         if state.status in HAVE_COUNTED:
             # It opens with nothing, so that its return is not called new.
-            nothing = replace(amount, exact=Fraction(0), incomplete=False)
+            nothing = replace(amount, exact=Fraction(0), missing=frozenset())
             return Counted(since, since, version.event.id, nothing)
         return None
     if not counts or version is end or (until is not None and until <= since):

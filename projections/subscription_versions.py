@@ -1,11 +1,16 @@
-"""The versions of a subscription: the states it went through, each with the instant from which it was so."""
+"""The versions of a subscription: the states it went through, each with the instant from which it was so.
+
+An observation that tells the state of the version before it is no version: what it expands, that version has.
+"""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
 from ingest.event import Event
-from projections.causality import CREATED, prefix, undone
+from projections.causality import CREATED, observed, prefix, undone
+from projections.resolution import Told
 from projections.subscription_fields import Subscription, subscription_of
 
 
@@ -24,18 +29,33 @@ class Version(NamedTuple):
 
 
 def versions(events: Sequence[Event]) -> list[Version]:
-    """The versions that `events`, all of one subscription's in causal order, tell of."""
-    return list(_versions(events))
+    """The versions that `events`, all of one subscription's in causal order, tell of.
+
+    Their states have what any of the events tells of discounts, coupons and tiers that others only name.
+    """
+    told = Told()
+    found: list[Version] = []
+    for version in _states(events):
+        told.learn(version.state)
+        last = found[-1] if found else None
+        if last is None:
+            found.append(version)
+        elif observed(version.event) and version.state.tells_the_state_of(last.state):
+            state = replace(version.state, inherited=last.state.inherited)
+            found[-1] = last._replace(state=state)
+        else:
+            found.append(version._replace(valid_from=max(last.valid_from, version.valid_from)))
+    return [version._replace(state=told.fill(version.state)) for version in found]
 
 
-def _versions(events: Sequence[Event]) -> Iterator[Version]:
-    first, valid_from = events[0], events[0].created_at
+def _states(events: Sequence[Event]) -> Iterator[Version]:
+    """Each event's state from its `created` on, and the one before them where it tells an unknown past."""
+    first = events[0]
     unseen = prefix(first).phase != CREATED
     if unseen and first.previous_attributes:
         before = Subscription.read(undone(first.object, first.previous_attributes))
-        yield Version(first, valid_from, before, opening=True)
+        yield Version(first, first.created_at, before, opening=True)
         unseen = False
     for event in events:
-        valid_from = max(valid_from, event.created_at)
-        yield Version(event, valid_from, subscription_of(event), opening=unseen)
+        yield Version(event, event.created_at, subscription_of(event), opening=unseen)
         unseen = False
