@@ -3,13 +3,13 @@
 The objects of one owner may be in several partitions, and so in the hands of several drains at once. Each
 writes its own objects' rows first, then takes the locks of all owners that it touched, in one statement and
 one order for all, and only in later statements reads what to gather: so whoever comes second sees the rows of
-whoever came first. This rests on READ COMMITTED.
+whoever came first. This rests on READ COMMITTED. An aggregate may read what another one gathered of the same
+owner: that one is made anew before it, under the same lock.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import orjson
@@ -19,11 +19,11 @@ from psycopg.sql import SQL, Identifier
 from psycopg.types.json import set_json_loads
 
 from ingest.event import Identity
-from projections.aggregate import Aggregate
-from projections.apply import Table
-from projections.heads import Standing
+from projections.aggregate import Aggregate, Gathered
+from projections.apply import Owned, Table
 from projections.projection import Projection, Row
-from projections.registry import aggregates
+from projections.registry import aggregates, registered, sources
+from projections.revenue_rules import Rules
 
 LOCKS, SLOTS = 3, 1024
 """The class of advisory locks, and how many there are of it: a transaction may well touch more owners."""
@@ -42,104 +42,134 @@ USING (account, livemode, {owner})
 """
 
 
+class Owner(NamedTuple):
+    """Whose rows are gathered."""
+
+    account: str
+    livemode: bool
+    id: str
+
+
 class Gathering:
-    """An aggregate, its table, and the table `rows` of the projection that it gathers from."""
+    """An aggregate, its table, and the tables that it gathers from, each under its name here."""
 
     def __init__(
-        self, connection: "Connection[Any]", rows: Table[Projection], table: Table[Aggregate]
+        self, connection: "Connection[Any]", table: Table[Aggregate], names: Mapping[str, str]
     ) -> None:
         self._connection = connection
         self.table = table
         self.aggregate = aggregate = table.model
-        names = {
-            "rows": Identifier(rows.name),
-            "of": Identifier(rows.model.owner),
-            "owner": Identifier(aggregate.owner),
-            "columns": SQL(", ").join(map(Identifier, aggregate.reads)),
+        self._gather = {
+            source: SQL(_GATHER)
+            .format(
+                rows=Identifier(names.get(source, source)),
+                owner=Identifier(aggregate.owner),
+                columns=SQL(", ").join(map(Identifier, columns)),
+            )
+            .as_bytes()
+            for source, columns in aggregate.reads.items()
         }
-        self._owners = SQL(_OWNERS).format(**names).as_bytes()
-        self._gather = SQL(_GATHER).format(**names).as_bytes()
 
-    def owners(self, identities: Collection[Identity]) -> set[Identity]:
-        """Those to whom the objects' rows belong now, each named as an object of the aggregate."""
-        if not identities:
-            return set()
-        rows = self._connection.execute(self._owners, _columns(identities)).fetchall()
-        return {Identity(account, livemode, self.aggregate.table, owner) for account, livemode, owner in rows}
-
-    def refresh(self, owners: Collection[Identity]) -> None:
+    def refresh(self, owners: Collection[Owner], rules: Rules) -> None:
         """Replace these owners' rows by what the fold makes of all that is theirs now."""
         if not owners:
             return
-        found: dict[Identity, list[Row]] = {owner: [] for owner in owners}
+        found: dict[Owner, dict[str, list[Row]]] = {
+            owner: {source: [] for source in self._gather} for owner in owners
+        }
         with self._connection.cursor(row_factory=dict_row) as cursor:
             set_json_loads(orjson.loads, cursor)
-            for row in cursor.execute(self._gather, _columns(owners)):
-                owner = row[self.aggregate.owner]
-                found[Identity(row["account"], row["livemode"], self.aggregate.table, owner)].append(row)
+            for source, query in self._gather.items():
+                for row in cursor.execute(query, _columns(owners)):
+                    owner = Owner(row["account"], row["livemode"], row[self.aggregate.owner])
+                    found[owner][source].append(row)
         self.table.replace(
-            self._connection, {owner: self._rows(owner, rows) for owner, rows in found.items()}
+            self._connection,
+            {
+                Identity(owner.account, owner.livemode, self.aggregate.table, owner.id): self._rows(
+                    owner, gathered, rules
+                )
+                for owner, gathered in found.items()
+            },
         )
 
-    def _rows(self, owner: Identity, gathered: Sequence[Row]) -> list[dict[str, Any]]:
-        common = {
-            "account": owner.account,
-            "livemode": owner.livemode,
-            self.aggregate.owner: owner.object_id,
-        }
-        return [{**row, **common} for row in self.aggregate.fold(gathered)]
+    def _rows(self, owner: Owner, gathered: Gathered, rules: Rules) -> list[dict[str, Any]]:
+        common = {"account": owner.account, "livemode": owner.livemode, self.aggregate.owner: owner.id}
+        return [{**row, **common} for row in self.aggregate.fold(gathered, rules)]
 
 
 Gatherings = Mapping[str, Sequence[Gathering]]
-"""The gatherings by the table of the projection whose rows they gather."""
+"""The gatherings by the table of each projection that they follow from; each after those that it reads."""
 
 
 def gatherings(
     connection: "Connection[Any]", tables: Iterable[Table[Projection]], prefix: str = ""
 ) -> Gatherings:
-    """The aggregates over these tables, each kept in the table that its own name makes with `prefix`."""
+    """The aggregates over these tables, each kept in the table that its own name makes with `prefix`.
+
+    What else one reads is read where it always is: with a `prefix`, let none of its tables be missing.
+    """
+    names = {rows.model.table: rows.name for rows in tables}
+    names |= {each.table: prefix + each.table for each in aggregates() if sources(each) & names.keys()}
+    known = [
+        Gathering(connection, Table.of(connection, each, names[each.table]), names)
+        for each in aggregates()
+        if each.table in names
+    ]
     return {
-        rows.model.table: [
-            Gathering(connection, rows, Table.of(connection, aggregate, prefix + aggregate.table))
-            for aggregate in aggregates()
-            if aggregate.of == rows.model.table
-        ]
-        for rows in tables
+        name: [each for each in known if name in sources(each.aggregate)]
+        for name in names
+        if any(name == projection.table for projection in registered())
     }
 
 
 class Touched:
-    """The owners whose rows one transaction touches."""
+    """The owners whose rows one transaction touches: let it replace rows, then lock, then refresh."""
 
-    def __init__(self, connection: "Connection[Any]", known: Gatherings) -> None:
+    def __init__(self, connection: "Connection[Any]", known: Gatherings, rules: Rules) -> None:
         self._connection = connection
         self._known = known
-        self._owners: defaultdict[Gathering, set[Identity]] = defaultdict(set)
+        self._rules = rules
+        self._owners: defaultdict[Gathering, set[Owner]] = defaultdict(set)
 
-    @contextmanager
-    def replacing(self, projection: Projection, objects: Sequence[Standing]) -> Iterator[None]:
-        """While these objects' rows are replaced: whoever owns one before or afterwards is touched."""
-        self._note(projection, [each.identity for each in objects if each.known_before])
-        yield
-        self._note(projection, [each.identity for each in objects])
+    def replace(self, table: Table[Projection], owned: Owned, *, known_before: bool) -> None:
+        """Replace these objects' rows; whoever owns one before or afterwards is touched."""
+        following = self._known[table.model.table]
+        for column in {gathering.aggregate.owner for gathering in following}:
+            owners = {
+                Owner(row["account"], row["livemode"], row[column])
+                for rows in owned.values()
+                for row in rows
+                if row[column] is not None
+            }
+            if known_before:
+                owners |= self._owners_before(table, column, owned)
+            for gathering in following:
+                if gathering.aggregate.owner == column:
+                    self._owners[gathering] |= owners
+        table.replace(self._connection, owned, known_before=known_before)
 
-    def _note(self, projection: Projection, identities: Sequence[Identity]) -> None:
-        for gathering in self._known[projection.table]:
-            self._owners[gathering] |= gathering.owners(identities)
+    def _owners_before(self, table: Table[Projection], column: str, owned: Owned) -> set[Owner]:
+        names = {"rows": table.name, "of": table.model.owner, "owner": column}
+        query = SQL(_OWNERS).format(**{each: Identifier(name) for each, name in names.items()})
+        identities = [Owner(each.account, each.livemode, each.object_id) for each in owned]
+        rows = self._connection.execute(query, _columns(identities)).fetchall() if identities else []
+        return {Owner(*row) for row in rows if row[2] is not None}
 
     def lock(self) -> None:
         """Wait for whoever else touched one of the owners, and keep others waiting until the end."""
-        owners = [owner for each in self._owners.values() for owner in each]
+        owners = {
+            (gathering.aggregate.owner, *each) for gathering, its in self._owners.items() for each in its
+        }
         slots = sorted({crc32("\0".join(map(str, owner)).encode()) % SLOTS for owner in owners})
         if slots:
             self._connection.execute(_LOCK, [LOCKS, slots])
 
     def refresh(self) -> None:
-        """Gather anew what was touched."""
-        for gathering, owners in self._owners.items():
-            gathering.refresh(owners)
+        """Gather anew what was touched, in an order in which none reads what is yet to be."""
+        for gathering in sorted(self._owners, key=lambda each: aggregates().index(each.aggregate)):
+            gathering.refresh(self._owners[gathering], self._rules)
 
 
-def _columns(identities: Collection[Identity]) -> list[list[Any]]:
-    accounts, livemodes, _, ids = zip(*identities, strict=True)
-    return [list(accounts), list(livemodes), list(ids)]
+def _columns(owners: Collection[Owner]) -> list[list[Any]]:
+    return [list(column) for column in zip(*owners, strict=True)]

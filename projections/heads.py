@@ -1,7 +1,7 @@
 """Heads: which event is the newest of each object. The one place that writes order down."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
@@ -82,14 +82,14 @@ def advance(
     connection: "Connection",
     arrived: Iterable[Arrived],
     displaced: Collection[Identity],
-    in_whole: Collection[str],
+    in_whole: Callable[[Event], bool],
     most_bytes: int,
 ) -> list[Standing]:
     """Bring the heads up to date with events that were just recorded; returns each object's standing.
 
-    `displaced` are objects that lost an event or had its body replaced; `in_whole` the object types whose
-    every event is wanted. The caller holds the locks of the objects' partitions. Raises TooMuch where the
-    histories to read take more than `most_bytes`, and fewer objects would do.
+    `displaced` are objects that lost an event or had its body replaced; `in_whole` says of an event whether
+    all of its object's are wanted. The caller holds the locks of the objects' partitions. Raises TooMuch
+    where the histories to read take more than `most_bytes`, and fewer objects would do.
     """
     fresh: defaultdict[Identity, list[Arrived]] = defaultdict(list)
     for one in arrived:
@@ -105,7 +105,7 @@ def advance(
         if identity in heads
         and (
             identity in displaced
-            or identity.object in in_whole
+            or any(in_whole(one.event) for one in fresh[identity])
             or not _all_after(heads[identity], fresh[identity])
         )
     ]

@@ -15,8 +15,9 @@ from datetime import datetime
 from fractions import Fraction
 from typing import NamedTuple
 
-from projections.aggregate import Aggregate
+from projections.aggregate import Aggregate, Gathered
 from projections.projection import Row
+from projections.revenue_rules import Rules
 
 
 class Change(NamedTuple):
@@ -59,8 +60,9 @@ Instants = dict[datetime, tuple[list[Change], list[Change]]]
 """What happens at each instant: the openings, and then all else."""
 
 
-def fold(versions: Sequence[Row]) -> Iterator[Row]:
+def fold(gathered: Gathered, rules: Rules) -> Iterator[Row]:
     """The movements of one customer, from the rows of its subscriptions' versions, in any order."""
+    versions = gathered["subscription_versions"]
     by_currency: defaultdict[str, Instants] = defaultdict(lambda: defaultdict(lambda: ([], [])))
     for version in versions:
         for span in version["mrr"]:
@@ -124,8 +126,18 @@ def _movement(before: Standing, after: Standing, changes: Sequence[Change]) -> R
 
 AGGREGATE = Aggregate(
     table="mrr_movements",
-    of="subscription_versions",
-    reads=("subscription_id", "number", "currency", "mrr", "plan_type", "price_id", "source", "stale"),
+    reads={
+        "subscription_versions": (
+            "subscription_id",
+            "number",
+            "currency",
+            "mrr",
+            "plan_type",
+            "price_id",
+            "source",
+            "stale",
+        ),
+    },
     fold=fold,
     owner="customer_id",
     key=("currency", "at", "kind"),

@@ -91,7 +91,7 @@ class Pipeline:
 
 def tables() -> list[str]:
     """The tables of all projections, and those that follow from them."""
-    return [name for projection in registered() for name in tables_of(projection)]
+    return list(dict.fromkeys(name for projection in registered() for name in tables_of(projection)))
 
 
 def delivered(delivery: Delivery, source: str = "default") -> Event:

@@ -13,7 +13,7 @@ from redis import Redis
 from ingest.event import Event
 from ingest.settings import Settings
 from projections.projection import Projection
-from projections.registry import aggregates, registered, tables_of
+from projections.registry import aggregates, registered, sources, tables_of
 from tests.pipeline import Pipeline, Tables, delivered
 from workers.database import Connection
 from workers.rebuild import Rebuild
@@ -61,7 +61,7 @@ def sample(projection: Projection) -> tuple[Event, ...]:
 
 def owners(projection: Projection) -> dict[str, str]:
     """The column that holds the owner, for the projection's table and those that follow from it."""
-    following = {each.table: each.owner for each in aggregates() if each.of == projection.table}
+    following = {each.table: each.owner for each in aggregates() if projection.table in sources(each)}
     return {projection.table: projection.owner, **following}
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ingest.event import Event
 from projections.causality import order
 from projections.ledger import AGGREGATE
+from projections.revenue_rules import DEFAULT
 from projections.subscription_history import PROJECTION
 from tests.billing_objects import DAY, NOON, Object, coupon, discount, event, item, price, subscription
 
@@ -27,7 +28,7 @@ def movements(*events: Event) -> list[dict[str, Any]]:
         {**row, "stale": False} for its in by_subscription.values() for row in PROJECTION.rows(order(its), {})
     ]
     stored = orjson.loads(orjson.dumps(rows))
-    return [dict(row) for row in AGGREGATE.fold(stored)]
+    return [dict(row) for row in AGGREGATE.fold({"subscription_versions": stored}, DEFAULT)]
 
 
 def told(*events: Event) -> list[tuple[int, str, int]]:

@@ -11,6 +11,7 @@ from ingest.event import Event
 from projections.causality import order
 from projections.churn import PROJECTION as CHURN
 from projections.ledger import AGGREGATE
+from projections.revenue_rules import DEFAULT
 from projections.subscription_history import PROJECTION as VERSIONS
 from tests.pipeline import delivered
 from tests.simulated import business
@@ -27,7 +28,7 @@ def subscriptions(api_version: str) -> list[list[Event]]:
 
 def movements(events: Sequence[Event]) -> list[dict[str, Any]]:
     rows = orjson.loads(orjson.dumps([{**row, "stale": False} for row in VERSIONS.rows(events, {})]))
-    return [dict(row) for row in AGGREGATE.fold(rows)]
+    return [dict(row) for row in AGGREGATE.fold({"subscription_versions": rows}, DEFAULT)]
 
 
 @pytest.mark.parametrize("api_version", [API_VERSIONS[0], API_VERSIONS[-1]])

@@ -12,9 +12,10 @@ from psycopg import Connection, DataError, IntegrityError, errors
 from ingest.event import Event, Identity
 from projections.apply import Table
 from projections.causality import order
-from projections.gather import Touched, gatherings
+from projections.gather import Gatherings, Touched, gatherings
 from projections.heads import Standing, load
 from projections.projection import Plans, Projection
+from projections.revenue_rules import DEFAULT, Rules
 from workers.reaction import Reaction
 
 Poison = (
@@ -53,18 +54,22 @@ class Folder:
         projections: Sequence[Projection],
         plans: Plans,
         reactions: Sequence[Reaction] = (),
+        rules: Rules = DEFAULT,
     ) -> None:
         self._connection = connection
         self._plans = plans
         self._reactions = reactions
+        self._rules = rules
         self._tables = {projection: Table.of(connection, projection) for projection in projections}
         self._gatherings = gatherings(connection, self._tables.values())
         self._readers: defaultdict[str, list[Projection]] = defaultdict(list)
         for projection in projections:
             for kind in projection.reads:
                 self._readers[kind].append(projection)
-        self.whole = frozenset(kind for p in projections if p.history for kind in p.reads)
-        """The object types of which some projection wants every event."""
+
+    def in_whole(self, event: Event) -> bool:
+        """Whether it tells something to a projection that wants all of its object's events."""
+        return any(each.history and each.concerns(event) for each in self._readers[event.object_type])
 
     def fold(self, standings: Iterable[Standing]) -> None:
         """Fold and apply what changed, inside the caller's transaction; nothing waits for a dead letter."""
@@ -73,27 +78,30 @@ class Folder:
         work: defaultdict[Projection, list[Standing]] = defaultdict(list)
         for standing in standings:
             for projection in self._readers[standing.identity.object]:
-                if projection.history or standing.newest_changed or standing.identity in troubled:
+                if _due(projection, standing) or standing.identity in troubled:
                     work[projection].append(standing)
-        touched = Touched(self._connection, self._gatherings)
+        touched = self.touched(self._gatherings)
         for projection, due in work.items():
-            with touched.replacing(projection, due):
-                self._apply(projection, due, troubled)
+            self._apply(projection, due, troubled, touched)
         touched.lock()
         touched.refresh()
         for reaction in self._reactions:
             if concerned := [each for each in standings if each.identity.object in reaction.reads]:
                 reaction.react(self._connection, concerned)
 
+    def touched(self, known: Gatherings) -> Touched:
+        """What a transaction touches of these aggregates, none yet."""
+        return Touched(self._connection, known, self._rules)
+
     def fold_into(
-        self, table: Table[Projection], due: Sequence[Standing], *, known_before: bool
+        self, table: Table[Projection], due: Sequence[Standing], touched: Touched, *, known_before: bool
     ) -> list[Letter]:
         """Replace the objects' rows in the table; returns a letter for each that could not be digested.
 
         `known_before=False` where the table can hold no row of any of them yet.
         """
         folded = self._fold_rows(table.model, due)
-        return folded.letters + self._replace(table, folded, due, known_before)
+        return folded.letters + self._replace(table, folded, due, touched, known_before)
 
     def _fold_rows(self, projection: Projection, standings: Iterable[Standing]) -> Folded:
         folded = Folded()
@@ -124,7 +132,7 @@ class Folder:
 
     def _digestible(self, projection: Projection, event: Event) -> bool:
         try:
-            projection.rows([event], self._plans)
+            projection.rows([event], self._plans, self._rules)
         except Exception:  # noqa: BLE001 - the letter has the reason
             return False
         return True
@@ -154,13 +162,17 @@ class Folder:
             projection.owner: newest.identity.object_id,
             "stale": stale,
         }
-        return [{**told, **row, **common} for row in projection.rows(events, self._plans)]
+        return [{**told, **row, **common} for row in projection.rows(events, self._plans, self._rules)]
 
     def _apply(
-        self, projection: Projection, due: Sequence[Standing], troubled: Mapping[Identity, set[str]]
+        self,
+        projection: Projection,
+        due: Sequence[Standing],
+        troubled: Mapping[Identity, set[str]],
+        touched: Touched,
     ) -> None:
         known_before = any(standing.known_before for standing in due)
-        letters = self.fold_into(self._tables[projection], due, known_before=known_before)
+        letters = self.fold_into(self._tables[projection], due, touched, known_before=known_before)
         failed = {letter.identity for letter in letters}
         healed = [
             standing.identity
@@ -171,23 +183,30 @@ class Folder:
         forget(self._connection, healed, projection.table)
 
     def _replace(
-        self, table: Table[Projection], folded: Folded, due: Sequence[Standing], known_before: bool
+        self,
+        table: Table[Projection],
+        folded: Folded,
+        due: Sequence[Standing],
+        touched: Touched,
+        known_before: bool,
     ) -> list[Letter]:
         """Apply, together if the database takes it; else by halves, until the poison stands alone."""
         owned = {standing.identity: folded.owned[standing.identity] for standing in due}
         try:
             with self._connection.transaction():
-                table.replace(self._connection, owned, known_before=known_before)
+                touched.replace(table, owned, known_before=known_before)
         except Poison as error:
             if len(due) == 1:
-                return self._fall_back(table, due[0], error)
+                return self._fall_back(table, due[0], touched, error)
             middle = len(due) // 2
-            return self._replace(table, folded, due[:middle], known_before) + self._replace(
-                table, folded, due[middle:], known_before
+            return self._replace(table, folded, due[:middle], touched, known_before) + self._replace(
+                table, folded, due[middle:], touched, known_before
             )
         return []
 
-    def _fall_back(self, table: Table[Projection], standing: Standing, error: Exception) -> list[Letter]:
+    def _fall_back(
+        self, table: Table[Projection], standing: Standing, touched: Touched, error: Exception
+    ) -> list[Letter]:
         """The database refuses the newest event's rows: show those of the newest event that it takes."""
         events = self._all_events(standing)
         letter = Letter(standing.identity, table.model.table, events[-1].id, reason(error))
@@ -196,7 +215,7 @@ class Folder:
             rows = self._newest_digestible(table.model, events)
             try:
                 with self._connection.transaction():
-                    table.replace(self._connection, {standing.identity: rows})
+                    touched.replace(table, {standing.identity: rows}, known_before=True)
             except Poison:
                 continue
             break
@@ -212,6 +231,14 @@ class Folder:
         for *identity, projection in self._connection.execute(_TROUBLED, columns).fetchall():
             troubled[Identity(*identity)].add(projection)
         return troubled
+
+
+def _due(projection: Projection, standing: Standing) -> bool:
+    """Whether what changed may change the projection's rows of the object."""
+    if not projection.history:
+        return standing.newest_changed
+    told = standing.known_before or any(map(projection.concerns, standing.events))
+    return standing.whole and told
 
 
 _TROUBLED = """

@@ -17,10 +17,10 @@ from ingest.event import Identity
 from ingest.refusal import Refusal
 from ingest.settings import Settings
 from projections.apply import Table
-from projections.gather import Touched, gatherings
+from projections.gather import gatherings
 from projections.heads import KEY, Arrived, load, stored, whole, write
 from projections.projection import Projection
-from projections.registry import registered, tables_of
+from projections.registry import registered, tables_of, together
 from workers import checkpoints, collector, configured_plans
 from workers.folding import Folder, Letter
 
@@ -99,7 +99,8 @@ class _Builder:
             Table.of(connection, projection, f"rebuilt_{projection.table}") for projection in projections
         ]
         self._gatherings = gatherings(connection, self._tables, "rebuilt_")
-        for name in ("heads", "dead_letters", *(name for each in projections for name in tables_of(each))):
+        names = dict.fromkeys(name for each in projections for name in tables_of(each))
+        for name in ("heads", "dead_letters", *names):
             connection.execute(
                 SQL(
                     "CREATE TEMP TABLE {} (LIKE {}"
@@ -114,17 +115,15 @@ class _Builder:
             write(self._connection, standings, "rebuilt_heads")
             if again:
                 self._forget_letters(objects)
-            touched = Touched(self._connection, self._gatherings)
+            touched = self._folder.touched(self._gatherings)
             for table in self._tables:
                 due = [standing for standing in standings if standing.identity.object in table.model.reads]
-                with touched.replacing(table.model, due):
-                    letters = self._folder.fold_into(table, due, known_before=again)
-                self._write_letters(letters)
+                self._write_letters(self._folder.fold_into(table, due, touched, known_before=again))
             touched.refresh()
 
     def merge(self) -> dict[str, int]:
         """Merge the differences into the live tables; returns how many rows each had."""
-        gathered = [gathering.table for each in self._gatherings.values() for gathering in each]
+        gathered = dict.fromkeys(gathering.table for each in self._gatherings.values() for gathering in each)
         built: list[Table[Any]] = [*self._tables, *gathered]
         merged = {
             table.model.table: self._merge(table.model.table, table.key, table.others) for table in built
@@ -184,11 +183,14 @@ class _Builder:
 
 
 def chosen(names: Sequence[str]) -> tuple[Projection, ...]:
-    """The projections of these tables, or that those follow from, or all; raises UnknownProjection."""
+    """The projections of these tables, or that those follow from, or all; raises UnknownProjection.
+
+    What is gathered with their rows is built anew, too: else it might be gathered from what is to change.
+    """
     by_name = {name: projection for projection in registered() for name in tables_of(projection)}
     if unknown := [name for name in names if name not in by_name]:
         raise UnknownProjection(f"no projection {', '.join(unknown)}; there are: {', '.join(by_name)}")
-    return tuple(dict.fromkeys(by_name[name] for name in names)) if names else registered()
+    return together(by_name[name] for name in names) if names else registered()
 
 
 def _objects(connection: "Connection") -> Iterator[dict[Identity, list[Arrived]]]:

@@ -172,6 +172,6 @@ class Round:
             return
         recorded = record(self._connection, entries)
         standings = heads.advance(
-            self._connection, recorded.arrived, recorded.displaced, self._folder.whole, ROUND_BYTES
+            self._connection, recorded.arrived, recorded.displaced, self._folder.in_whole, ROUND_BYTES
         )
         self._folder.fold(standings)
