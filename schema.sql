@@ -1356,7 +1356,8 @@ BEGIN ATOMIC
         granted.access_until DESC NULLS FIRST,
         granted.access_from DESC, granted.subscription_id;
 END;
-COMMENT ON FUNCTION user_access_as_of IS 'user_access at an instant, as the newest facts tell it: what a subscription was before its newest event is in subscription_events.';
+COMMENT ON FUNCTION user_access_as_of IS 'user_access at an instant, as the newest facts tell it: what a subscription was before its newest event is in subscription_events. Its columns are those of user_access.
+instant: the instant.';
 
 CREATE OR REPLACE VIEW user_access AS
 SELECT account, livemode, origin, user_id, plan_type, has_access, access_until, reason, subscription_id
@@ -1371,6 +1372,106 @@ COMMENT ON COLUMN user_access.has_access IS 'Whether the user is to be let in.';
 COMMENT ON COLUMN user_access.access_until IS 'When this access ends by itself, as far as is known, or when it ended. Null where no end is set, or where there was none to end.';
 COMMENT ON COLUMN user_access.reason IS 'Why: active, trialing, past_due (in the days of grace), canceled (access until its end); without access unpaid, paused or none.';
 COMMENT ON COLUMN user_access.subscription_id IS 'The subscription that decides.';
+
+-- ============================================================ metrics
+--
+-- Functions for analysts. A range is half-open: since, until. Figures are by Stripe's clock, in periods of a named time
+-- zone, one row a period and currency; amounts of different currencies share no sum.
+--
+-- A comment says of each parameter and column, on a line of its own (name: meaning), what it is; what means the same
+-- everywhere is added at the end of this file.
+
+-- The index finds each account's two modes without reading what lies between them.
+CREATE OR REPLACE VIEW stripe_accounts AS
+WITH RECURSIVE found AS (
+    (SELECT account, livemode FROM heads ORDER BY account, livemode LIMIT 1)
+    UNION ALL
+    SELECT following.account, following.livemode
+    FROM found
+    CROSS JOIN LATERAL (
+        SELECT heads.account, heads.livemode FROM heads
+        WHERE (heads.account, heads.livemode) > (found.account, found.livemode)
+        ORDER BY heads.account, heads.livemode LIMIT 1
+    ) AS following
+)
+SELECT account, livemode FROM found;
+COMMENT ON VIEW stripe_accounts IS 'The Stripe accounts of which anything is known, a row for live and one for test data.';
+COMMENT ON COLUMN stripe_accounts.account IS 'The Stripe account.';
+COMMENT ON COLUMN stripe_accounts.livemode IS 'True for real money, false for test data.';
+
+CREATE OR REPLACE FUNCTION default_livemode() RETURNS boolean
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT coalesce(bool_or(livemode), true) FROM stripe_accounts;
+END;
+COMMENT ON FUNCTION default_livemode IS 'What livemode is where nobody says: true, but false where there is test data only. In a query put it into a sub-select, (SELECT default_livemode()), so that it is asked once and not for each row.';
+
+CREATE OR REPLACE FUNCTION chosen(option text, value text, VARIADIC choices text[]) RETURNS text
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+BEGIN
+    IF value = ANY (choices) THEN
+        RETURN value;
+    END IF;
+    RAISE EXCEPTION '% is %, which is none of %', option, coalesce(quote_literal(value), 'null'),
+        array_to_string(choices, ', ')
+        USING ERRCODE = 'invalid_parameter_value';
+END
+$$;
+COMMENT ON FUNCTION chosen IS 'The value, or an error that names the choices where it is none of them.
+option: what the error calls it.
+value: what was given; null is no choice.
+choices: what may be given.';
+
+-- A period begins with the first instant of its first local day. That is what AT TIME ZONE gives, also where clocks
+-- skip midnight; only where they are set back and midnight comes twice it gives the second, so the first is looked for.
+CREATE OR REPLACE FUNCTION period_starts(
+    since timestamptz, until timestamptz, "by" text DEFAULT 'month', time_zone text DEFAULT 'UTC'
+) RETURNS TABLE (period_start timestamptz, period_end timestamptz)
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    step interval;
+BEGIN
+    PERFORM chosen('by', "by", 'day', 'week', 'month', 'quarter', 'year', 'all');
+    IF since IS NULL OR until IS NULL OR time_zone IS NULL THEN
+        RAISE EXCEPTION 'since, until and time_zone may not be null' USING ERRCODE = 'null_value_not_allowed';
+    END IF;
+    PERFORM now() AT TIME ZONE time_zone;  -- an unknown one is an error, for an empty range, too
+    IF "by" = 'all' THEN
+        RETURN QUERY SELECT since, until WHERE since < until;
+        RETURN;
+    END IF;
+    IF NOT isfinite(since) OR NOT isfinite(until) THEN
+        RAISE EXCEPTION 'from % to % there is no end of periods: give finite bounds, or ask by all', since, until
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    step := CASE "by" WHEN 'quarter' THEN interval '3 months' ELSE ('1 ' || "by")::interval END;
+    RETURN QUERY
+    SELECT greatest(since, bounds.first), least(until, bounds.next)
+    FROM (
+        SELECT starts.instant AS first, lead(starts.instant) OVER (ORDER BY starts.midnight) AS next
+        FROM (
+            SELECT local.midnight, coalesce(
+                (
+                    SELECT min(local.midnight AT TIME ZONE time_zone - fold.width)
+                    FROM (VALUES (interval '30 minutes'), (interval '1 hour'), (interval '2 hours')) AS fold (width)
+                    WHERE (local.midnight AT TIME ZONE time_zone - fold.width) AT TIME ZONE time_zone = local.midnight
+                ),
+                local.midnight AT TIME ZONE time_zone
+            ) AS instant
+            FROM generate_series(
+                date_trunc("by", since AT TIME ZONE time_zone) - step,  -- where a midnight comes twice, one may be missed
+                date_trunc("by", until AT TIME ZONE time_zone) + step + step,
+                step
+            ) AS local (midnight)
+        ) AS starts
+    ) AS bounds
+    WHERE bounds.first < bounds.next AND bounds.next > since AND bounds.first < until AND since < until
+    ORDER BY bounds.first;
+END
+$$;
+COMMENT ON FUNCTION period_starts IS 'The periods that a range overlaps, in order and without holes; the first and the last are cut to it. A day is as long as it is in its time zone: 23 or 25 hours where clocks are changed.';
 
 -- What means the same everywhere is said once, and a view's column means what the table's does that it shows.
 DO $$
@@ -1418,6 +1519,29 @@ BEGIN
         EXECUTE format('COMMENT ON COLUMN %s.%I IS %L',
             undescribed.relation, undescribed.attname, undescribed.meaning);
     END LOOP;
+    FOR undescribed IN
+        SELECT routine.oid::regprocedure AS routine,
+            obj_description(routine.oid, 'pg_proc') || string_agg(
+                format(E'\n%s: %s', common.name, common.meaning), '' ORDER BY common.place
+            ) AS meaning
+        FROM pg_proc AS routine
+        JOIN (VALUES
+            (1, 'since', 'the first instant of the range.'),
+            (2, 'until', 'the first instant after the range.'),
+            (3, 'by', 'day, week (from Monday), month, quarter, year, or all (the range as one period).'),
+            (4, 'currency', 'three letters, in lower case; as a parameter only this one, null for each by itself.'),
+            (5, 'source', 'only what this endpoint received, the last part of /webhooks/{source}; null for all.'),
+            (6, 'livemode', 'true for real money, false for test data; as a parameter null means default_livemode().'),
+            (7, 'time_zone', 'in which periods begin and end, as Europe/Berlin.'),
+            (8, 'period_start', 'the first instant of the period, or of the range where that begins later.'),
+            (9, 'period_end', 'the first instant after the period, or after the range where that ends earlier.')
+        ) AS common (place, name, meaning) ON common.name = ANY (routine.proargnames)
+        WHERE routine.pronamespace = current_schema()::regnamespace
+            AND obj_description(routine.oid, 'pg_proc') !~ format(E'(^|\n)%s: ', common.name)
+        GROUP BY routine.oid
+    LOOP
+        EXECUTE format('COMMENT ON FUNCTION %s IS %L', undescribed.routine, undescribed.meaning);
+    END LOOP;
 END
 $$;
 
@@ -1444,9 +1568,15 @@ BEGIN
         'products', 'prices', 'plans', 'price_list', 'invoices', 'invoice_lines', 'invoice_payments',
         'invoice_payment_links', 'subscriptions', 'subscription_items', 'churn', 'subscription_changes',
         'subscription_events', 'subscription_versions', 'mrr_movements', 'mrr_ledger_residual', 'scheduled_churn',
-        'subscription_access', 'user_access'
+        'subscription_access', 'user_access',
+        'stripe_accounts'
     ] LOOP
         EXECUTE format('GRANT SELECT ON %I TO hooklog_analyst', readable);
+    END LOOP;
+    FOREACH readable IN ARRAY ARRAY[
+        'user_access_as_of', 'default_livemode', 'chosen', 'period_starts'
+    ] LOOP
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %I TO hooklog_analyst', readable);
     END LOOP;
 EXCEPTION
     WHEN insufficient_privilege THEN

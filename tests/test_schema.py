@@ -24,11 +24,23 @@ JOIN pg_class AS relation
 JOIN pg_attribute AS attribute ON attribute.attrelid = relation.oid
 WHERE attribute.attnum > 0 AND NOT attribute.attisdropped
 """
+CALLABLE = """
+SELECT routine.proname AS name, routine.proargnames AS arguments,
+    obj_description(routine.oid, 'pg_proc') AS meaning
+FROM pg_proc AS routine
+CROSS JOIN LATERAL aclexplode(routine.proacl) AS granted
+WHERE routine.pronamespace = current_schema()::regnamespace
+    AND granted.grantee = 'hooklog_analyst'::regrole AND granted.privilege_type = 'EXECUTE'
+GROUP BY routine.oid
+"""
 CATALOGUE = """
 SELECT 'column' AS kind, table_name AS relation, column_name AS name, data_type AS detail
 FROM information_schema.columns WHERE table_schema = current_schema()
 UNION ALL
 SELECT 'index', tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema()
+UNION ALL
+SELECT 'function', proname, oid::regprocedure::text, obj_description(oid, 'pg_proc')
+FROM pg_proc WHERE pronamespace = current_schema()::regnamespace
 UNION ALL
 SELECT 'view', viewname, viewname, definition FROM pg_views WHERE schemaname = current_schema()
 ORDER BY 1, 2, 3
@@ -61,6 +73,20 @@ def test_all_that_analysts_see_is_explained(database):
     described = database.execute(READABLE).fetchall() + database.execute(COLUMNS).fetchall()
     assert len(described) > 300
     assert [row["name"] for row in described if not row["meaning"]] == []
+
+
+def test_every_function_says_what_it_takes_and_gives(database):
+    functions = database.execute(CALLABLE).fetchall()
+    assert {"period_starts", "default_livemode"} <= {row["name"] for row in functions}
+    assert [row["name"] for row in functions if not row["meaning"]] == []
+    silent = {
+        f"{row['name']}({name})"
+        for row in functions
+        if "Its columns are those of" not in row["meaning"]
+        for name in row["arguments"] or ()
+        if f"\n{name}: " not in row["meaning"]
+    }
+    assert silent == set()
 
 
 def test_analysts_see_the_views_without_what_lies_beneath(database):
