@@ -60,6 +60,7 @@ class Settings(BaseModel):
     hooklog_home: Path = Path(".hooklog")
     host: str = "127.0.0.1"
     port: Port = 8000
+    dashboard_port: Port = 8001
     redis_url: str | None = None
     redis_port: Port = 0
     rq_redis_url: str | None = None
@@ -109,6 +110,8 @@ class Settings(BaseModel):
         values: dict[str, Any] = {
             name: given[name.upper()] for name in cls.model_fields if name.upper() in given
         }
+        if given.get("PORT") == "0":  # whoever takes any port takes any for all
+            values.setdefault("dashboard_port", 0)
         values["api_keys"] = _api_keys(given.get("API_KEYS", ""))
         values["webhook_secrets"] = _secrets(given, "STRIPE_WEBHOOK_SECRET")
         values["callbacks"] = _callbacks(given)

@@ -44,7 +44,7 @@ def test_a_delivery_is_in_postgres_once_settled(running: Running) -> None:
 
 def test_urls_are_for_scripts(running: Running) -> None:
     lines = running.hooklog("urls").stdout.splitlines()
-    assert ["web", "redis", "database"] == [line.partition("=")[0] for line in lines]
+    assert ["web", "dashboard", "redis", "database"] == [line.partition("=")[0] for line in lines]
     assert lines[0] == f"web={running.stack.web}"
 
 
@@ -65,7 +65,7 @@ def test_a_second_one_on_the_same_home_says_who_holds_it(running: Running) -> No
     assert f"{running.home} is held by process {running.process.pid}: stop that one" in second.stderr
 
 
-@pytest.mark.parametrize("variable", ["PORT", "REDIS_PORT", "DATABASE_PORT"])
+@pytest.mark.parametrize("variable", ["PORT", "DASHBOARD_PORT", "REDIS_PORT", "DATABASE_PORT"])
 def test_a_busy_port_is_named_with_its_variable(running: Running, tmp_path: Path, variable: str) -> None:
     busy = running.stack.web.rpartition(":")[2]
     refused = running.hooklog("up", HOOKLOG_HOME=str(tmp_path), **{variable: busy})
@@ -75,14 +75,24 @@ def test_a_busy_port_is_named_with_its_variable(running: Running, tmp_path: Path
 
 def test_a_part_that_dies_is_started_again_and_that_is_said(running: Running) -> None:
     before = running.parts()
-    assert {"guardian", "valkey", "postgres", "web", "drain", "scheduler", "sweep", "outbox"} == set(before)
+    assert {
+        "guardian",
+        "valkey",
+        "postgres",
+        "web",
+        "dashboard",
+        "drain",
+        "scheduler",
+        "sweep",
+        "outbox",
+    } == set(before)
     for part in before.values():
         part.kill()
     deadline = time.monotonic() + 20
     while set(before) != set(after := fresh(running, before)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert set(before) == set(after)
-    for name in ("valkey", "postgres", "web", "drain 1", "scheduler", "sweep", "outbox"):
+    for name in ("valkey", "postgres", "web", "dashboard", "drain 1", "scheduler", "sweep", "outbox"):
         assert f"{name} was killed by SIGKILL; it is started again in 0.25 s" in running.said
     assert "the guardian ended; it was started again" in running.said
 
@@ -141,7 +151,7 @@ def test_told_to_stop_it_stops_everything(tmp_path: Path, number: signal.Signals
 def test_servers_that_are_named_are_used_and_left_running(running: Running, tmp_path: Path) -> None:
     named = {name: running.stack.environment[name] for name in ("REDIS_URL", "DATABASE_URL")}
     with Running(tmp_path / "home", **named, STRIPE_WEBHOOK_SECRET="whsec_one_of_a_test_of_ours") as guest:
-        assert {"guardian", "web", "drain", "scheduler", "sweep", "outbox"} == set(guest.parts())
+        assert {"guardian", "web", "dashboard", "drain", "scheduler", "sweep", "outbox"} == set(guest.parts())
         assert "secret     whsec_…ours, from STRIPE_WEBHOOK_SECRET" in guest.said
         assert 0 == guest.stop()
     assert 0 == running.hooklog("status").returncode

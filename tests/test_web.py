@@ -5,7 +5,6 @@ import socket
 
 import pytest
 
-from ingest.settings import Settings
 from ingest.web import CannotListen, listen
 from tests.web_process import event, serving, sign, until
 
@@ -47,9 +46,9 @@ def test_an_address_that_cannot_be_had_is_named_with_its_variables():
         port = taken.getsockname()[1]
         in_use = rf"port {port} of 127.0.0.1 \(Address already in use\): .* PORT"
         with pytest.raises(CannotListen, match=in_use):
-            listen(Settings(port=port))
+            listen("127.0.0.1", port, "PORT")
     with pytest.raises(CannotListen, match="HOST"):
-        listen(Settings(host="203.0.113.1"))
+        listen("203.0.113.1", 0, "PORT")
 
 
 def test_it_sends_no_server_header_and_no_access_log(web):

@@ -33,7 +33,7 @@ COMMANDS: Mapping[str, Lazy] = {
     "demo": Lazy("workers.commands.demo:demo", "Feed a simulated business through the front door."),
     "status": Lazy("workers.commands.status:status", "Show lag, events, dead letters and memory.", True),
     "psql": Lazy("workers.commands.psql:psql", "Query the database.", True),
-    "urls": Lazy("workers.commands.urls:urls", "Print where web, redis and database are."),
+    "urls": Lazy("workers.commands.urls:urls", "Print where web, dashboard, redis and database are."),
     "settle": Lazy("workers.commands.settle:settle", "Wait until everything accepted is in Postgres.", True),
     "dead-letters": Lazy(
         "workers.commands.dead_letters:dead_letters", "List what could not be digested, say why, retry.", True
@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, Lazy] = {
     "test": Lazy("workers.commands.suite:suite", "Run the tests on servers of their own."),
     "bench": Lazy("bench.run:bench", "Measure, and compare with the floors."),
     "web": Lazy("workers.commands.processes:web", "Receive webhooks (one process of a stack)."),
+    "dashboard": Lazy("workers.commands.processes:dashboard", "Show the figures to people (one process)."),
     "drain": Lazy("workers.commands.processes:drain", "Drain the log into Postgres (one process)."),
     "creator": Lazy("workers.commands.processes:creator", "Make what is asked for at Stripe (one process)."),
     "outbox": Lazy("workers.commands.processes:outbox", "Tell other systems what changed (one process)."),

@@ -24,11 +24,13 @@ class NotRunning(Refusal):
 
 @dataclass(frozen=True)
 class Stack:
-    """`web` is the address to post to; `environment` what configures it, secrets included."""
+    """`web` is the address to post to, `dashboard` the one to look at; `environment` what configures it,
+    secrets included."""
 
     pid: int
     web: str
     environment: Mapping[str, str]
+    dashboard: str = ""
 
     @property
     def settings(self) -> Settings:

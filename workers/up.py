@@ -58,7 +58,12 @@ class Up:
         """Start everything; returns when web answers. Raises Refusals."""
         settings = self.settings
         port = available(settings.port, variable="PORT", host=settings.host)
-        given = {"PORT": str(port), "HOOKLOG_HOME": str(self.home.path)}
+        dashboard_port = available(settings.dashboard_port, variable="DASHBOARD_PORT", host=settings.host)
+        given = {
+            "PORT": str(port),
+            "DASHBOARD_PORT": str(dashboard_port),
+            "HOOKLOG_HOME": str(self.home.path),
+        }
         for variable, server in servers(settings, self.home, self._guardian).items():
             server.start()
             given[variable] = server.url
@@ -73,7 +78,10 @@ class Up:
         for warning in check_redis(complete):
             self._say(warning)
         prepare_database(complete, anew=True)
-        self._web = [self._part("web", "web", environment=environment)]
+        self._web = [
+            self._part("web", "web", environment=environment),
+            self._part("dashboard", "dashboard", environment=environment),
+        ]
         self._workers = [
             *(
                 self._part(f"drain {n + 1}", "drain", environment=environment)
@@ -85,7 +93,10 @@ class Up:
             *([self._part("orders", "orders", environment=environment)] if settings.shops else []),
             *self._creators(environment),
         ]
-        stack = Stack(os.getpid(), f"http://{reachable(settings.host)}:{port}", ours(environment))
+        host = reachable(settings.host)
+        stack = Stack(
+            os.getpid(), f"http://{host}:{port}", ours(environment), f"http://{host}:{dashboard_port}/"
+        )
         self._wait_for_web(port)
         announce(self.home, stack)
         return stack

@@ -23,6 +23,15 @@ def web() -> None:
 
 
 @click.command()
+def dashboard() -> None:
+    """Show the figures on HOST and DASHBOARD_PORT until SIGTERM. Needs DATABASE_URL, which it only reads;
+    without REDIS_URL it cannot tell what waits in the log. Any number may run."""
+    from projections.dashboard import serve
+
+    serve.main(_settings("DATABASE_URL"))
+
+
+@click.command()
 def drain() -> None:
     """Drain the log into Postgres until SIGTERM. Needs REDIS_URL and DATABASE_URL. Any number may run."""
     from workers import drain_worker

@@ -49,6 +49,7 @@ def told(settings: Settings, stack: Stack) -> str:
         "hooklog is running. Ctrl-C stops it; nothing is lost by that.",
         "",
         f"  web        {stack.web}/webhooks",
+        f"  dashboard  {stack.dashboard}",
         f"  redis      {redis}",
         f"  database   {database}",
         f"  workers    {settings.drain_workers} drain, scheduler, sweep, outbox, {creators(settings)}",

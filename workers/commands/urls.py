@@ -8,8 +8,15 @@ from workers.stack import find
 
 @click.command()
 def urls() -> None:
-    """Print `web=…`, `redis=…`, `database=…` of the stack that runs on HOOKLOG_HOME, passwords included."""
+    """Print `web=…`, `dashboard=…`, `redis=…`, `database=…` of the stack that runs on HOOKLOG_HOME,
+    passwords included."""
     stack = find(Settings.from_environment().hooklog_home)
     settings = stack.settings
-    for name, url in (("web", stack.web), ("redis", settings.redis_url), ("database", settings.database_url)):
+    places = {
+        "web": stack.web,
+        "dashboard": stack.dashboard,
+        "redis": settings.redis_url,
+        "database": settings.database_url,
+    }
+    for name, url in places.items():
         click.echo(f"{name}={url}")

@@ -1,0 +1,80 @@
+"""The dashboard's application: its parts, wired once, and its routes."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from ingest.settings import Settings
+from projections.dashboard.assets import Assets
+from projections.dashboard.changes import Changes
+from projections.dashboard.overview import Overview
+from projections.dashboard.pages import Pages
+from projections.dashboard.reader import Reader
+from projections.dashboard.refusals import REFUSALS
+from projections.dashboard.security import SecurityHeaders
+
+
+@dataclass(frozen=True)
+class Dashboard:
+    """The parts that routes are made of."""
+
+    settings: Settings
+    reader: Reader
+    pages: Pages
+    assets: Assets
+    changes: Changes
+
+
+def create_dashboard(settings: Settings) -> Starlette:
+    """The application, its parts at `state.dashboard`. Neither Postgres nor Redis need be there yet.
+
+    It can be mounted in another one: `app.mount("/figures", create_dashboard(settings))`.
+    """
+    assert settings.database_url, "DATABASE_URL is set by whoever starts this process"
+    reader = Reader(settings.database_url)
+    assets = Assets()
+    dashboard = Dashboard(settings, reader, Pages(assets), assets, Changes(reader))
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        watching = asyncio.create_task(dashboard.changes.watch())
+        try:
+            yield
+        finally:
+            watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await watching
+            await reader.close()
+
+    app = Starlette(
+        routes=routes(dashboard),
+        middleware=[Middleware(SecurityHeaders)],
+        exception_handlers=REFUSALS,
+        lifespan=lifespan,
+    )
+    app.state.dashboard = dashboard
+    app.router.redirect_slashes = False
+    return app
+
+
+def routes(dashboard: Dashboard) -> list[Route]:
+    """Every route there is."""
+    overview = Overview(dashboard.settings, dashboard.reader, dashboard.pages)
+    return [
+        Route("/", overview.show),
+        Route("/changes", dashboard.changes.stream),
+        Route("/assets/{version}/{name}", dashboard.assets.answer),
+        Route("/healthz", alive),
+    ]
+
+
+async def alive(_request: Request) -> Response:
+    """The process answers; whether Postgres does is another matter."""
+    return JSONResponse({"status": "alive"})

@@ -1,0 +1,71 @@
+"""What tells an open page that there is something new: one look a second at Postgres, for all pages."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import psycopg
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+
+from projections.dashboard.reader import Reader
+
+LOOK_SECONDS = 1.0
+SILENCE_SECONDS = 15.0
+"""After so long a comment is sent, so that whatever stands between does not close the connection."""
+
+_NEWEST = "SELECT place FROM events ORDER BY place DESC LIMIT 1"
+
+
+class Changes:
+    """`newest` is the place of the event that was applied last, None where none was or nobody can tell."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.newest: int | None = None
+        self._reader = reader
+        self._stopping = False
+        self._changed = asyncio.Condition()
+
+    async def watch(self) -> None:
+        """Look, until it is cancelled. While Postgres is away nothing is new."""
+        while True:
+            try:
+                rows = await self._reader.rows(_NEWEST)
+            except psycopg.OperationalError:
+                rows = []
+            newest = rows[0]["place"] if rows else None
+            if newest not in (self.newest, None):
+                self.newest = newest
+                await self._tell()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def stop(self) -> None:
+        """End all streams: the process is to end."""
+        self._stopping = True
+        asyncio.get_running_loop().create_task(self._tell()).add_done_callback(lambda task: task.result())
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def stream(self, _request: Request) -> StreamingResponse:
+        """Server-sent events: `changed`, with the place of the newest event, now and whenever it is new."""
+        return StreamingResponse(self._lines(), media_type="text/event-stream")
+
+    async def _lines(self) -> AsyncIterator[str]:
+        told: int | None = None
+        yield "retry: 2000\n\n"
+        while not self._stopping:
+            if told != self.newest:
+                told = self.newest
+                yield f"event: changed\nid: {told}\ndata: {told}\n\n"
+            elif not await self._is_newer(told):
+                yield ": still here\n\n"
+
+    async def _is_newer(self, told: int | None) -> bool:
+        """Wait until there is something newer than `told`, or nothing was for a while, or all is to end."""
+        try:
+            async with asyncio.timeout(SILENCE_SECONDS), self._changed:
+                await self._changed.wait_for(lambda: self._stopping or told != self.newest)
+        except TimeoutError:
+            return False
+        return True

@@ -1,0 +1,43 @@
+"""What a page says where there is nothing to show: a bad address, no such page, no database."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ExceptionHandler
+
+
+async def answer_away(request: Request, _error: Exception) -> Response:
+    """Postgres does not answer, or not in time: the page says so, and tries again by itself."""
+    return _refusal(
+        request,
+        503,
+        "The database does not answer",
+        "Nothing is lost by that: deliveries go on into the log. This page looks again in a moment.",
+        {"Refresh": "5"},
+    )
+
+
+async def answer_unrouted(request: Request, error: Exception) -> Response:
+    """The router's 404 and 405."""
+    assert isinstance(error, HTTPException)
+    return _refusal(request, error.status_code, "There is no such page", "", error.headers)
+
+
+def _refusal(
+    request: Request, status: int, title: str, told: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    pages: Any = request.app.state.dashboard.pages
+    answer: Response = pages.answer(
+        request, "refusal.html", status=status, headers=headers, title=title, told=told
+    )
+    return answer
+
+
+REFUSALS: dict[Any, ExceptionHandler] = {
+    HTTPException: answer_unrouted,
+    psycopg.OperationalError: answer_away,
+}

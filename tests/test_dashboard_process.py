@@ -1,0 +1,56 @@
+"""The dashboard as its operator sees it: a process that only reads, and outlives a database that is away."""
+
+import json
+import socket
+
+import pytest
+
+from tests.web_process import WebProcess
+
+SERVE = """
+from ingest.settings import Settings
+from projections.dashboard import serve
+serve.main(Settings.from_environment())
+"""
+
+
+@pytest.fixture
+def dashboard(settings):
+    process = WebProcess({"DATABASE_URL": settings.database_url, "DASHBOARD_PORT": "0"}, SERVE)
+    yield process
+    process.close()
+
+
+def test_it_answers_with_a_strict_policy_and_nothing_stays_in_a_cache(dashboard):
+    answer = dashboard.get("/")
+    assert answer.status == 200
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe" not in policy
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_a_style_sheet_is_kept_for_ever_under_an_address_of_its_own(dashboard):
+    page = dashboard.get("/").body.decode()
+    address = next(part for part in page.split('"') if part.endswith("base.css"))
+    assert "immutable" in dashboard.get(address).headers["Cache-Control"]
+    assert dashboard.get("/assets/another/base.css").status == 404
+
+
+def test_it_stops_at_once_when_told_while_a_page_is_open(dashboard):
+    with socket.create_connection(("127.0.0.1", dashboard.port), 10) as page:
+        page.sendall(b"GET /changes HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert any(b"retry:" in line for line in page.makefile("rb"))
+        assert dashboard.stop() == 0
+    assert not [line for line in dashboard.lines() if line["level"] == "error"]
+
+
+def test_without_a_database_it_says_so_and_goes_on():
+    away = WebProcess({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "DASHBOARD_PORT": "0"}, SERVE)
+    try:
+        answer = away.get("/")
+        assert (answer.status, answer.headers["Refresh"]) == (503, "5")
+        assert b"The database does not answer" in answer.body
+        assert json.loads(away.get("/healthz").body) == {"status": "alive"}
+    finally:
+        away.close()
