@@ -15,7 +15,7 @@ from ingest.api_keys import ApiKeys, Forbidden
 from ingest.async_jobs import AsyncJobs, minutely
 from ingest.command import Command, NoPrice
 from ingest.commands import COMMANDS
-from ingest.job import Job
+from ingest.job import ANOTHER_SOURCE, Job
 from ingest.logging import note
 from ingest.openapi import document
 from ingest.preferences import wait_of
@@ -182,7 +182,7 @@ def _failed(job: Job, headers: dict[str, str]) -> Response:
     assert job.problem is not None
     problem = dict(job.problem)
     status = problem.pop("status", 502)
-    if status not in REFUSED_AS:
+    if status not in REFUSED_AS and problem.get("code") != ANOTHER_SOURCE:
         status = 422 if 400 <= status < 500 else 502
     detail = problem.pop("detail", "the job failed")
     headers = {"Cache-Control": "no-store", **headers}

@@ -41,6 +41,9 @@ UNREAD = {"Connection": "close"}
 
 RETRY = {"Retry-After": "5"}
 
+REFUSED_KEY = "Stripe does not take STRIPE_SECRET_KEY: see ./run status"
+"""Anybody may ask whether this is ready; what Stripe said of the key is told to who runs it."""
+
 
 def create_app(settings: Settings, access: AccessRoute | None = None) -> Starlette:
     """The application. Redis need not be there yet: until it is, deliveries and requests are answered 503.
@@ -66,7 +69,7 @@ def create_app(settings: Settings, access: AccessRoute | None = None) -> Starlet
         with suppress(RedisError):  # whether events can be appended is all that the status tells
             paused = Paused.read(cast(bytes | None, await redis.get(pause.key_of(settings.log_prefix))))
             if paused:
-                body["creators"] = {"paused_since": paused.since.isoformat(), "reason": paused.reason}
+                body["creators"] = {"paused_since": paused.since.isoformat(), "reason": REFUSED_KEY}
         return JSONResponse(body)
 
     @asynccontextmanager

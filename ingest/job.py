@@ -11,6 +11,9 @@ import orjson
 State = Literal["queued", "running", "retrying", "succeeded", "failed"]
 FINISHED: frozenset[State] = frozenset({"succeeded", "failed"})
 
+ANOTHER_SOURCE = "another_source"
+"""The `code` of the problem of a job that named what is another source's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:

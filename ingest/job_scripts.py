@@ -56,6 +56,7 @@ if not state or state == 'succeeded' or state == 'failed' then return 0 end
 local id, changed = ARGV[1], now()
 redis.call('HSET', job, 'state', ARGV[2], 'updated_at', changed, unpack(ARGV, 5))
 if ARGV[2] == 'running' then redis.call('HINCRBY', job, 'attempts', 1) end
+if ARGV[2] == 'retrying' then redis.call('HDEL', job, 'broken_off') end
 if ARGV[2] == 'succeeded' or ARGV[2] == 'failed' then
   redis.call('ZREM', open, id)
   redis.call('RPUSH', done, ARGV[2])
@@ -72,4 +73,36 @@ Keys: the job, the open jobs, the list by which those who wait for it learn that
 Arguments: the job's id; its new state; the seconds until it should be looked at, or that the list is kept;
 the instant to look at it, instead; fields and values to set.
 Returns 1, or 0 if the job is finished or forgotten.
+"""
+
+BREAK_OFF = (
+    NOW
+    + """
+local job, open, done = KEYS[1], KEYS[2], KEYS[3]
+local facts = redis.call('HMGET', job, 'state', 'attempts', 'broken_off_at')
+local state, attempts, counted = facts[1], facts[2], facts[3]
+if not state or state == 'succeeded' or state == 'failed' then return 0 end
+if ARGV[2] ~= '' and (state ~= 'running' or attempts ~= ARGV[2] or counted == attempts) then return 0 end
+local id, changed = ARGV[1], now()
+local times = redis.call('HINCRBY', job, 'broken_off', 1)
+redis.call('HSET', job, 'broken_off_at', attempts, 'updated_at', changed)
+if times >= tonumber(ARGV[3]) then
+  redis.call('HSET', job, 'state', 'failed', 'next_try_at', '', 'problem', ARGV[6])
+  redis.call('ZREM', open, id)
+  redis.call('RPUSH', done, 'failed')
+  redis.call('EXPIRE', done, ARGV[5])
+elseif times > 1 then
+  local at = changed + ARGV[4] * 2 ^ (times - 2)
+  redis.call('HSET', job, 'state', 'retrying', 'next_try_at', at)
+  redis.call('ZADD', open, at, id)
+end
+return times
+"""
+)
+"""Counts an attempt that its process' end cut off; the count begins anew when an attempt ends otherwise.
+
+Keys: as CHANGE's. Arguments: the job's id; the attempt that is meant, empty for whichever it is; the most in
+a row; the seconds of the first pause, which doubles; the seconds that the list is kept; the problem of a job
+that is given up. Returns how many there were in a row, or 0 where nothing was counted: the job is finished,
+another attempt is under way, or this one was counted already.
 """

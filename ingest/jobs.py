@@ -9,7 +9,7 @@ import orjson
 from redis import Redis
 
 from ingest.job import Job, JobKeys, new_id
-from ingest.job_scripts import CHANGE, CREATE
+from ingest.job_scripts import BREAK_OFF, CHANGE, CREATE
 from ingest.settings import Settings
 
 DAY = 86_400
@@ -22,8 +22,21 @@ DONE_SECONDS = 60
 """How long the news that a job is finished waits for who is about to wait for it."""
 
 QUEUED_SECONDS = 10
-RUNNING_SECONDS = 90
-"""After these, a job that is still queued or running should be looked at: its worker may be gone."""
+RUNNING_SECONDS = 30
+"""After these, a job that is still queued or running should be looked at: its worker may be gone. One that is
+there says so in time (`still_running`)."""
+
+MOST_BROKEN_OFF = 8
+BROKEN_OFF_SECONDS = 2.0
+"""How often in a row a job's process may be killed, and the pause before the third time; it doubles."""
+
+KILLS: Mapping[str, Any] = {
+    "type": "about:blank",
+    "title": "The job kills its process",
+    "status": 500,
+    "detail": "the process that did this job was killed again and again, so it is given up. What it made at "
+    "Stripe, if anything, bears the job's id in metadata.job_id: see there before you ask anew, by a new key",
+}
 
 RESULT_BYTES = 16_384
 
@@ -40,6 +53,7 @@ class Jobs:
         self._keys = JobKeys(settings.log_prefix)
         self._create = redis.register_script(CREATE)
         self._change = redis.register_script(CHANGE)
+        self._break_off = redis.register_script(BREAK_OFF)
 
     def create(
         self,
@@ -70,6 +84,24 @@ class Jobs:
     def begin(self, job_id: str) -> Job | None:
         """Count an attempt; the job as it is now, or None if it is finished or forgotten."""
         return self.read(job_id) if self._to(job_id, "running", RUNNING_SECONDS, next_try_at="") else None
+
+    def still_running(self, job_id: str) -> None:
+        """Its worker is there: `due` leaves the job out for as long as after its beginning."""
+        seconds, microseconds = self._redis.time()
+        due = seconds + microseconds / 1e6 + RUNNING_SECONDS
+        self._redis.zadd(self._keys.open, {job_id: due}, xx=True, gt=True)
+
+    def broken_off(self, job_id: str, attempts: int | None = None) -> int:
+        """An attempt was cut off by its process' end; returns how many were in a row, this one included.
+
+        The job is tried again, at once after the first time and after pauses later; too many in a row, and it
+        has failed. Who only infers it from the job's `attempts` counts none twice, and gets 0 where another
+        did. 0 also for a job that is finished.
+        """
+        keys = [self._keys.job(job_id), self._keys.open, self._keys.done(job_id)]
+        seen = "" if attempts is None else attempts
+        arguments = [job_id, seen, MOST_BROKEN_OFF, BROKEN_OFF_SECONDS, DONE_SECONDS, _bounded(KILLS)]
+        return cast(int, self._break_off(keys=keys, args=arguments))
 
     def retry_at(self, job_id: str, at: datetime, problem: Mapping[str, Any] | None = None) -> bool:
         """The job is to be tried again at `at`, when it becomes due; `problem` says why, for who asks."""

@@ -77,6 +77,7 @@ REFUSALS = {
     "400": "The request cannot be read, or Stripe refused it as wrong",
     "401": "The Authorization header is missing or wrong",
     "402": "With Prefer: wait, the card was declined: `code` and `decline_code` are Stripe's",
+    "403": "With Prefer: wait, the object was asked for by another source: `code` is another_source",
     "404": "With Prefer: wait, Stripe has no such object",
     "409": "This Idempotency-Key came with another request before",
     "413": "The body is too large",

@@ -14,8 +14,8 @@ PERFORM = "workers.perform.perform"
 PERFORM_JOB_SECONDS = 60
 """RQ ends a creator's job that takes longer; its calls have shorter time-outs."""
 
-KILLED_TIMES = 5
-"""How often RQ itself runs a job again whose process was killed; after that the sweep sees to it."""
+KILLED_TIMES = 1
+"""How often RQ itself runs a job again at once whose process was killed; then the sweep sees to it."""
 
 FAILURE_SECONDS = 3600
 
@@ -48,8 +48,11 @@ def jobs_queue(redis: "Redis", settings: Settings) -> Queue:
     return Queue(f"{settings.log_prefix}-jobs", connection=redis, serializer=JSONSerializer)
 
 
-def enqueue_job(queue: Queue, job_id: str, kind: str) -> None:
-    """Ask for a job to be performed; its command stays in its record, and RQ's job only names it."""
+def enqueue_job(queue: Queue, job_id: str, kind: str, *, first: bool = False) -> None:
+    """Ask for a job to be performed, before all others of its queue where it is `first`.
+
+    Its command stays in its record, and RQ's job only names it.
+    """
     queue.enqueue(
         PERFORM,
         job_id,
@@ -57,6 +60,7 @@ def enqueue_job(queue: Queue, job_id: str, kind: str) -> None:
         job_timeout=PERFORM_JOB_SECONDS,
         result_ttl=0,
         failure_ttl=FAILURE_SECONDS,
-        retry=Retry(max=KILLED_TIMES),
+        retry=Retry(max=KILLED_TIMES, enqueue_at_front=True),
+        at_front=first,
         description=kind,
     )

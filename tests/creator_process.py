@@ -12,9 +12,12 @@ from ingest.settings import Settings
 
 
 class CreatorProcess:
-    """Use it as a context: it works on the jobs of these settings until the block ends."""
+    """Use it as a context: it works on the jobs of these settings until the block ends.
 
-    def __init__(self, settings: Settings, log: Path, *options: str) -> None:
+    `prelude` is Python that runs in it before anything else, to shorten a clock or to break something.
+    """
+
+    def __init__(self, settings: Settings, log: Path, *options: str, prelude: str = "") -> None:
         assert settings.redis_url
         assert settings.stripe_secret_key
         assert settings.stripe_api_base
@@ -26,7 +29,7 @@ class CreatorProcess:
             "STRIPE_RATE_LIMIT": str(settings.stripe_rate_limit),
         }
         self._log = log
-        self._options = options
+        self._program = ["-c", f"{prelude}\nfrom workers.command import main\nmain()", "creator", *options]
 
     def __enter__(self) -> "CreatorProcess":
         self.start()
@@ -35,7 +38,7 @@ class CreatorProcess:
     def start(self) -> None:
         with self._log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "workers.command", "creator", *self._options],
+                [sys.executable, *self._program],
                 env=self.environment,
                 stdout=output,
                 stderr=output,

@@ -154,10 +154,17 @@ def test_a_declined_card_is_told_as_stripe_tells_it(shop, performed):
     assert (shown.status, shown.json["state"], shown.json["problem"]) == (200, "failed", problem)
 
 
-@pytest.mark.parametrize("status, told", [(401, 422), (409, 422), (429, 422), (500, 502), (503, 502)])
+@pytest.mark.parametrize(
+    "status, told", [(401, 422), (403, 422), (409, 422), (429, 422), (500, 502), (503, 502)]
+)
 def test_a_failed_job_says_nothing_false_about_the_request(shop, performed, status, told):
     performed(problem={"title": "It failed", "status": status, "detail": "for some reason"})
     assert refused(shop.post("/payment-intents", prefer="wait=10"), told, "for some reason")
+
+
+def test_what_is_another_sources_is_forbidden(shop, performed):
+    performed(problem={"title": "No", "status": 403, "detail": "of another source", "code": "another_source"})
+    assert refused(shop.post("/refunds", {"charge": "ch_1"}, prefer="wait=10"), 403, "of another source")
 
 
 def test_a_job_that_is_retried_says_when_and_why(shop, jobs):

@@ -1,5 +1,6 @@
 """One customer per source and user, whoever asks, however many at once."""
 
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -103,6 +104,44 @@ def test_a_payment_of_a_user_whose_customer_was_deleted_is_made_for_a_new_one(sh
     [made] = shop.double.account.of("customer")
     [intent] = shop.double.account.of("payment_intent")
     assert ("succeeded", made["id"]) == (shop.job(job_id).state, intent["customer"])
+
+
+def test_who_learns_late_that_a_customer_was_deleted_leaves_the_new_one_alone(shop: Creators) -> None:
+    first = customer(shop)
+    late = shop.ask("create_payment_intent", amount=100, currency="eur", user_id="u1")
+    hold = threading.Event()
+    shop.double.fail(
+        "POST /v1/payment_intents", 400, "resource_missing", error={"param": "customer"}, hold=hold
+    )
+    performer = shop.performer_of_its_own()
+    with ThreadPoolExecutor(1) as pool:
+        performing = pool.submit(performer.perform, late)
+        shop.double.wait_for("POST /v1/payment_intents")
+        del shop.double.account.objects[first]
+        second = customer_made_anew(shop)
+        hold.set()
+        performing.result()
+    assert "succeeded" == shop.perform(late, times=2).state
+    assert second == customer(shop)
+    assert [second] == [each["id"] for each in shop.double.account.of("customer")]
+
+
+def customer_made_anew(shop: Creators) -> str:
+    """By a payment that finds the old one missing."""
+    job_id = shop.ask("create_payment_intent", amount=100, currency="eur", user_id="u1")
+    result = shop.perform(job_id, times=3).result
+    assert result is not None
+    return str(result["customer"])
+
+
+def test_an_email_is_not_forgotten_by_who_is_cut_off_before_it_is_told(shop: Creators) -> None:
+    job_id = shop.ask(
+        "create_payment_intent", amount=100, currency="eur", user_id="u1", customer_email="a@example.com"
+    )
+    shop.double.fail("POST /v1/customers/cus")
+    assert ["retrying", "succeeded"] == [shop.perform(job_id).state, shop.perform(job_id).state]
+    [made] = shop.double.account.of("customer")
+    assert "a@example.com" == made["email"]
 
 
 def test_a_very_long_user_id_fits_into_a_key(shop: Creators) -> None:

@@ -142,6 +142,8 @@ def test_a_refused_key_pauses_the_creators_and_burns_no_job(shop: Creators) -> N
     shop.double.keys = set()
     job = shop.perform(ask(shop))
     assert "retrying" == job.state
+    assert job.problem is not None
+    assert (503, True) == (job.problem["status"], "this service's key" in job.problem["detail"])
     paused = Pause(shop.redis, shop.settings).now()
     assert paused is not None
     assert "Invalid API Key provided" == paused.reason
@@ -157,7 +159,7 @@ def test_a_pause_is_told_by_readyz_which_still_answers_200(shop: Creators) -> No
     with serving(shop.settings.redis_url, LOG_PREFIX=shop.settings.log_prefix) as web:
         answer = web.get("/readyz")
     assert (200, "ready") == (answer.status, answer.json["status"])
-    assert "Invalid API Key provided" == answer.json["creators"]["reason"]
+    assert "Stripe does not take STRIPE_SECRET_KEY: see ./run status" == answer.json["creators"]["reason"]
 
 
 def test_the_creators_go_on_when_stripe_takes_the_key_again(shop: Creators) -> None:
@@ -171,6 +173,18 @@ def test_the_creators_go_on_when_stripe_takes_the_key_again(shop: Creators) -> N
     assert [True, False] == [pause.may_try(), pause.may_try()]
     assert "succeeded" == shop.perform(job_id).state
     assert pause.now() is None
+
+
+def test_a_pause_goes_on_while_nobody_knows_whether_stripe_takes_the_key(shop: Creators) -> None:
+    shop.double.keys = set()
+    shop.perform(ask(shop))
+    shop.double.keys = {KEY}
+    job_id = ask(shop)
+    shop.double.fail("POST")
+    assert "retrying" == shop.perform(job_id).state
+    assert Pause(shop.redis, shop.settings).now() is not None
+    assert "succeeded" == shop.perform(job_id).state
+    assert Pause(shop.redis, shop.settings).now() is None
 
 
 def test_a_pause_is_of_one_key(shop: Creators) -> None:

@@ -4,13 +4,14 @@ from typing import Any
 
 from workers import subscription_result
 from workers.job_attempt import Attempt, Made, given
-from workers.stripe_client import Object, plain
+from workers.ownership import own
+from workers.stripe_client import Object
 
 
 def perform(attempt: Attempt) -> Made:
     command, subscriptions = attempt.command, attempt.v1.subscriptions
     subscription_id = command["subscription"]
-    now = plain(subscriptions.retrieve(subscription_id))
+    now = own(attempt, subscriptions.retrieve, subscription_id)
     at_period_end = command["at_period_end"]
     reason = command.get("reason")
     details = {"comment": reason} if reason else None

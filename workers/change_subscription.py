@@ -4,15 +4,16 @@ from typing import Any
 
 from workers import subscription_result
 from workers.job_attempt import Attempt, Made, given
-from workers.stripe_client import Object, plain
+from workers.ownership import own
+from workers.stripe_client import Object
 
 
 def perform(attempt: Attempt) -> Made:
     command, subscriptions = attempt.command, attempt.v1.subscriptions
     subscription_id = command["subscription"]
     expand: Any = {"expand": subscription_result.EXPAND}
-    now = plain(subscriptions.retrieve(subscription_id, expand))
-    item = now["items"]["data"][0]
+    now = own(attempt, subscriptions.retrieve, subscription_id, *subscription_result.EXPAND)
+    item = _plans_item(now, attempt)
     price = command.get("price_id") or item["price"]["id"]
     quantity = command.get("quantity")
     parameters: Any = given(
@@ -31,3 +32,9 @@ def perform(attempt: Attempt) -> Made:
         lambda options: subscriptions.update(subscription_id, parameters, options), look=changed
     )
     return subscription_result.made(subscription)
+
+
+def _plans_item(subscription: Object, attempt: Attempt) -> Any:
+    """The item that makes the plan: the first whose price stands for one, else the first of all."""
+    items = subscription["items"]["data"]
+    return next((item for item in items if item["price"]["id"] in attempt.settings.prices), items[0])

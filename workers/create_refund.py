@@ -3,12 +3,17 @@
 from typing import Any
 
 from workers.job_attempt import Attempt, Made, given
+from workers.ownership import own
 
 SHOWN = ("id", "object", "status", "amount", "currency", "payment_intent", "charge", "reason")
 
 
 def perform(attempt: Attempt) -> Made:
     command, refunds = attempt.command, attempt.v1.refunds
+    if "charge" in command:
+        own(attempt, attempt.v1.charges.retrieve, command["charge"], "payment_intent")
+    else:
+        own(attempt, attempt.v1.payment_intents.retrieve, command["payment_intent"])
     paid = given(payment_intent=command.get("payment_intent"), charge=command.get("charge"))
     parameters: Any = {
         **paid,

@@ -10,9 +10,12 @@ from redis import Redis
 from redis.exceptions import ConnectionError, RedisError, TimeoutError  # noqa: A004 - Redis' own
 from rq import Queue, Worker
 from rq.exceptions import DequeueTimeout
+from rq.executions import Execution
+from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
 from ingest import pause
+from ingest.jobs import Jobs
 from ingest.queues import checkout_queue, connect, jobs_queue
 from ingest.settings import Settings
 from workers import perform, plan_prices, stripe_client
@@ -21,8 +24,14 @@ from workers.job_sweep import JobSweep
 LOOK_SECONDS = 1
 """Between looks at what is due, and whether the creators pause."""
 
+WATCH_SECONDS = 10
+"""Between looks at the process of a job: so often its lease is renewed, and what is due is looked at."""
+
 POLL_SECONDS = 0.2
 """How long a job that nobody waits for may lie before an idle creator sees it."""
+
+AWAY = (ConnectionError, TimeoutError)
+"""What Redis' absence raises."""
 
 log = structlog.get_logger()
 
@@ -51,10 +60,13 @@ class OrderedQueue(Queue):
 
 
 class Creator(Worker):
-    """Between jobs it sweeps what is due, and while Stripe does not take the key it takes none."""
+    """It sweeps what is due, between jobs and beside them: so a killed worker's job is found after its lease,
+    however long the others are busy. While Stripe does not take the key it takes none.
+    """
 
     queue_class = OrderedQueue
     max_connection_wait_time = 2.0  # a returning Redis finds its workers at once
+    jobs: Jobs
     sweep: JobSweep
     pause: pause.Pause
 
@@ -72,11 +84,31 @@ class Creator(Worker):
                 self.heartbeat()
                 time.sleep(LOOK_SECONDS)
 
+    def maintain_heartbeats(self, job: RqJob, execution: Execution) -> None:
+        """While the process of a job lives: its lease is renewed, and others' jobs are looked at."""
+        try:
+            super().maintain_heartbeats(job, execution)
+            self.jobs.still_running(job.id)
+            self.sweep.run()
+        except AWAY as error:
+            log.warning("Redis is away; the job goes on", job=job.id, reason=type(error).__name__)
+
+    def handle_work_horse_killed(self, job: RqJob, *_: Any) -> None:
+        """RQ runs the job again at once where it has a retry left: so the first time, and not after that."""
+        try:
+            times = self.jobs.broken_off(job.id)
+        except AWAY as error:
+            log.warning("Redis is away; a killed job is found later", job=job.id, reason=type(error).__name__)
+            return
+        if times > 1:
+            job.retries_left = 0
+        log.warning("the process of a job was killed", job=job.id, kind=job.description, times_in_a_row=times)
+
     def _may_take_one(self) -> bool:
         try:
             self.sweep.run()
             return self.pause.now() is None or self.pause.may_try()
-        except (ConnectionError, TimeoutError) as error:
+        except AWAY as error:
             log.warning("Redis is away; the creator waits", reason=type(error).__name__)
             return True  # and waits there, as RQ does
 
@@ -94,7 +126,9 @@ def creator(settings: Settings, *, only_checkouts: bool = False) -> Creator:
         connection=rq_redis,
         serializer=JSONSerializer,
         log_job_description=False,
+        job_monitoring_interval=WATCH_SECONDS,
     )
+    worker.jobs = Jobs(redis, settings)
     worker.sweep = JobSweep(redis, rq_redis, settings)
     worker.pause = pause.Pause(redis, settings)
     perform.begin(settings)

@@ -9,11 +9,19 @@ from hashlib import blake2b
 from typing import Any, cast
 
 from workers.job_attempt import Attempt, given
+from workers.ownership import refuse_anothers_customer
 from workers.rate_limit import is_live
 from workers.stripe_client import Object, plain
 from workers.verbs import Reject, Retry, Verb
 
 KEY_LENGTH = 200
+
+FORGET = """
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+return redis.call('HDEL', KEYS[1], ARGV[1])
+"""
+"""Keys: the users' customers, the last that each had before. Arguments: the user, his deleted customer."""
 
 
 class Customers:
@@ -32,20 +40,21 @@ class Customers:
 
     def object_of(self, user: str, **facts: Any) -> Object:
         """The user's customer as Stripe has it now, with these facts (e-mail, name, metadata)."""
-        customer = self._existing(self.id_of(user))
+        customer_id = self.id_of(user)
+        customer = self._existing(customer_id)
         if customer is None:
-            self.forget(user)
-            customer = self._make(user, None)
+            self.forget(user, customer_id)
+            customer = self._existing(self.id_of(user)) or self._make(user, None)
         wanted = given(**facts)
         return customer if _has(customer, wanted) else self._update(customer["id"], wanted)
 
-    def forget(self, user: str) -> None:
-        """The user's customer is deleted: another takes its place, under another key."""
-        redis = self._attempt.redis
-        deleted = self._read(self._known, user)
-        if deleted is not None:
-            redis.hset(f"{self._known}:deleted", user, deleted)
-            redis.hdel(self._known, user)
+    def forget(self, user: str, deleted: str) -> None:
+        """The user's customer is deleted: another takes its place, under another key.
+
+        Who learns so late leaves alone the one that already did.
+        """
+        forget = self._attempt.redis.register_script(FORGET)
+        forget(keys=[self._known, f"{self._known}:deleted"], args=[user, deleted])
 
     def _make(self, user: str, email: str | None) -> Object:
         parameters: Any = {"metadata": {"source": self._source, "user_id": user}}
@@ -55,8 +64,10 @@ class Customers:
             name=self._key(user),
             look_first=True,
         )
+        if email is not None:  # remembered afterwards: who is killed in between does both again
+            customer = self._update(customer["id"], {"email": email})
         self._attempt.redis.hset(self._known, user, customer["id"])
-        return customer if email is None else self._update(customer["id"], {"email": email})
+        return customer
 
     def _update(self, customer_id: str, facts: Any) -> Object:
         customers = self._attempt.v1.customers
@@ -87,21 +98,28 @@ class Customers:
 
 
 def customer_of(attempt: Attempt) -> str | None:
-    """The customer that a command names, by its id or by its user; None where it names neither."""
+    """The customer that a command names, by its id or by its user; None where it names neither.
+
+    Raises Reject where the customer is another source's.
+    """
     command = attempt.command
-    if command.get("customer_id") or not command.get("user_id"):
-        return command.get("customer_id")
+    if customer_id := command.get("customer_id"):
+        refuse_anothers_customer(attempt, customer_id)
+        return str(customer_id)
+    if not command.get("user_id"):
+        return None
     email = command.get("email") or command.get("customer_email")
-    return Customers(attempt).id_of(command["user_id"], email)
+    attempt.customer = Customers(attempt).id_of(command["user_id"], email)
+    return attempt.customer
 
 
 def replaced(attempt: Attempt, refusal: Reject) -> Verb:
     """A retry for another customer, where the user's own was deleted at Stripe; else the refusal itself."""
-    user = attempt.command.get("user_id")
+    user, deleted = attempt.command.get("user_id"), attempt.customer
     missing = refusal.problem.get("code") == "resource_missing"
-    if user is None or not missing or refusal.problem.get("param") != "customer":
+    if user is None or deleted is None or not missing or refusal.problem.get("param") != "customer":
         return refusal
-    Customers(attempt).forget(user)
+    Customers(attempt).forget(user, deleted)
     attempt.keys.spend(attempt.keys.begin(attempt.job.id))  # it was used with the other customer
     return Retry(refusal.problem)
 

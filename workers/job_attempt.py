@@ -42,8 +42,15 @@ class Attempt:
         self.redis = redis
         self.keys = IdempotencyKeys(redis, settings)
         self.observed: list[bytes] = []
+        self.customer: str | None = None
+        """The customer of the command's user, once it was looked up."""
         client, self._transport = connect(settings, redis, urgent=job.urgent)
         self.v1 = client.v1
+
+    @property
+    def answered(self) -> bool:
+        """Whether Stripe answered anything."""
+        return self._transport.answered_at is not None
 
     def create(self, call: Call, look: Look, *, name: str | None = None, look_first: bool = False) -> Object:
         """Create an object once; see `_once`."""

@@ -36,20 +36,26 @@ class JobSweep:
 
     def _see_to(self, job: Job) -> bool:
         queue = self._checkout if job.urgent else self._others
-        if _waits(job.id, queue):
+        known = queue.fetch_job(job.id)
+        status = None if known is None else known.get_status(refresh=False)
+        if status == JobStatus.QUEUED and _waits(job.id, queue):
             self._jobs.look_again(job, WAITING_SECONDS + SECONDS_A_WAITING_JOB * queue.count)
             return False
-        enqueue_job(queue, job.id, job.kind)
+        left = job.state == "running"
+        # RQ's job has failed where its process lived, and Redis did not answer it: that is nobody's end.
+        if left and status != JobStatus.FAILED and self._jobs.broken_off(job.id, job.attempts) > 1:
+            log.warning(
+                "a job's worker is gone again; it runs later, or is given up", job=job.id, kind=job.kind
+            )
+            return False
+        enqueue_job(queue, job.id, job.kind, first=left)
         self._jobs.look_again(job, ENQUEUED_SECONDS)
-        if job.state == "running":
+        if left:
             log.warning("a job's worker is gone; it runs again", job=job.id, kind=job.kind)
         return True
 
 
 def _waits(job_id: str, queue: Queue) -> bool:
     """Whether a worker will find the job in its queue. One that died may have taken it out and no further."""
-    known = queue.fetch_job(job_id)
-    if known is None or known.get_status(refresh=False) != JobStatus.QUEUED:
-        return False
     queue.intermediate_queue.remove(job_id)
     return queue.get_job_position(job_id) is not None

@@ -62,7 +62,7 @@ class Performer:
         job = self._jobs.begin(job_id)
         if job is None:
             return
-        paused = self._pause.now() is not None
+        paused, taken = self._pause.now() is not None, True
         attempt = Attempt(job, self._settings, self._redis)
         try:
             made = self._try(attempt)
@@ -70,6 +70,7 @@ class Performer:
             self._wait_for_a_key(job, refusal)
             return
         except Retry as later:
+            taken = False  # or perhaps not: a proxy may have said so
             self._put_off(job, later)
         except Reject as refusal:
             self._jobs.fail(job.id, refusal.problem)
@@ -79,7 +80,7 @@ class Performer:
             log.info("the job is done", job=job.id, kind=job.kind, attempts=job.attempts)
         if attempt.observed:  # after the answer, for which a checkout waits; the webhook will tell the same
             self._observed.append(attempt.observed)
-        if paused:
+        if paused and taken and attempt.answered:
             self._pause.lift()
             log.info("Stripe takes the key; the creators go on")
 
@@ -110,10 +111,10 @@ class Performer:
         log.info("the job is tried again", job=job.id, seconds=round(pause, 1), reason=_named(later))
 
     def _wait_for_a_key(self, job: Job, refusal: Pause) -> None:
-        self._pause.begin(str(refusal))
+        self._pause.begin(refusal.reason)
         self._keys.let_rest(job.id)
         self._jobs.retry_at(job.id, datetime.now(UTC) + timedelta(seconds=1), refusal.problem)
-        log.error("Stripe does not take STRIPE_SECRET_KEY: the creators pause", reason=str(refusal))
+        log.error("Stripe does not take STRIPE_SECRET_KEY: the creators pause", reason=refusal.reason)
 
 
 def backoff(attempts: int) -> float:

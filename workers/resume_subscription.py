@@ -4,13 +4,14 @@ from typing import Any
 
 from workers import subscription_result
 from workers.job_attempt import Attempt, Made
-from workers.stripe_client import Object, plain
+from workers.ownership import own
+from workers.stripe_client import Object
 
 
 def perform(attempt: Attempt) -> Made:
     subscriptions = attempt.v1.subscriptions
     subscription_id = attempt.command["subscription"]
-    now = plain(subscriptions.retrieve(subscription_id))
+    now = own(attempt, subscriptions.retrieve, subscription_id)
     # A portal may have set only the instant, and taking back needs the field that was set.
     scheduled_by_instant = now.get("cancel_at") and not now["cancel_at_period_end"]
     kept: Any = {"cancel_at": ""} if scheduled_by_instant else {"cancel_at_period_end": False}

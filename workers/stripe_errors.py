@@ -12,6 +12,9 @@ IN_FLIGHT = "idempotency_key_in_use"
 RETRY_CODES = {IN_FLIGHT, "lock_timeout", "rate_limit"}
 MESSAGE_LENGTH = 1000
 
+NO_KEY = {"status": 503, "detail": "Stripe does not take this service's key: the job waits until it does"}
+"""What clients are told of it, to whom the key is no business."""
+
 
 def verb(error: stripe.StripeError) -> Verb:
     """What to do about `error`. `Stripe-Should-Retry` overrules what its status would say."""
@@ -20,7 +23,7 @@ def verb(error: stripe.StripeError) -> Verb:
     should_retry = headers.get("stripe-should-retry")
     problem = _problem(error)
     if isinstance(error, stripe.AuthenticationError):
-        return Pause(problem)
+        return Pause({**problem, **NO_KEY}, str(problem["detail"]))
     if isinstance(error, stripe.IdempotencyError) and problem.get("code") != IN_FLIGHT:
         return Retry(problem, spent=True)
     if status == 500 and should_retry == "false":

@@ -33,4 +33,11 @@ class Reject(Verb):
 
 
 class Pause(Verb):
-    """Stripe does not take our key: no job is to be tried until it does, and none is burnt."""
+    """Stripe does not take our key: no job is to be tried until it does, and none is burnt.
+
+    `reason` is Stripe's, for who runs the service: it may name the key's end, or an address.
+    """
+
+    def __init__(self, problem: Problem, reason: str) -> None:
+        super().__init__(problem)
+        self.reason = reason
