@@ -29,7 +29,7 @@ COMMENT ON COLUMN events.event_id IS 'Stripe''s id of the event, evt_…';
 COMMENT ON COLUMN events.type IS 'Stripe''s type, as charge.refunded';
 COMMENT ON COLUMN events.created_at IS 'Stripe''s clock, in whole seconds. It does not tell the order of events.';
 COMMENT ON COLUMN events.source IS 'Which endpoint received it: the last part of /webhooks/{source}.';
-COMMENT ON COLUMN events.account IS 'The Stripe account: the event''s own (Connect), else the source''s, else ''default''.';
+COMMENT ON COLUMN events.account IS 'The Stripe account: the event''s own (Connect), else the source''s, else ''default''. Of exchange rates, which are of none, their provider.';
 COMMENT ON COLUMN events.livemode IS 'True for real money, false for test data.';
 COMMENT ON COLUMN events.api_version IS 'The version that the payload was rendered in; of two, the greater is kept.';
 COMMENT ON COLUMN events.object IS 'The type of the object that the event tells of, as payment_intent.';
@@ -956,6 +956,37 @@ COMMENT ON COLUMN subscription_events.currency IS 'Three letters, in lower case.
 COMMENT ON COLUMN subscription_events.plan_before IS 'Its plan before.';
 COMMENT ON COLUMN subscription_events.plan_after IS 'Its plan after.';
 
+-- ------------------------------------------------------------ exchange rates
+
+CREATE TABLE IF NOT EXISTS fx_rates (
+    account    text        NOT NULL,
+    livemode   boolean     NOT NULL,
+    id         text        NOT NULL,
+    currency   text        NOT NULL,
+    day        date        NOT NULL,
+    base       text        NOT NULL,
+    rate       numeric     NOT NULL CHECK (rate > 0),
+    provider   text        NOT NULL,
+    revision   bigint      NOT NULL,
+    source     text        NOT NULL,
+    updated_at timestamptz NOT NULL,
+    stale      boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, id, currency)
+);
+CREATE INDEX IF NOT EXISTS fx_rates_by_currency ON fx_rates (currency, day);
+COMMENT ON TABLE fx_rates IS 'Exchange rates, a row a day and currency, as `./run fx load` read them. Of no Stripe account, and the same for live and test data. fx_rate() finds the one to use.';
+COMMENT ON COLUMN fx_rates.account IS 'The provider, in the place where other tables have the Stripe account.';
+COMMENT ON COLUMN fx_rates.livemode IS 'Always false, and of no meaning: rates are neither live nor test.';
+COMMENT ON COLUMN fx_rates.id IS 'The day, as the log names it.';
+COMMENT ON COLUMN fx_rates.currency IS 'Three letters, in lower case.';
+COMMENT ON COLUMN fx_rates.day IS 'The day that the rate is of.';
+COMMENT ON COLUMN fx_rates.base IS 'What the rate is the price of: one unit of this currency, eur.';
+COMMENT ON COLUMN fx_rates.rate IS 'How much of currency one unit of base costs, in major units of both; exact.';
+COMMENT ON COLUMN fx_rates.provider IS 'Who gave the rate: ecb.';
+COMMENT ON COLUMN fx_rates.revision IS 'Which load of the day gave it: 1 for the first, one more for each that corrected the one before.';
+COMMENT ON COLUMN fx_rates.source IS 'How it entered: fx.';
+COMMENT ON COLUMN fx_rates.updated_at IS 'When it was loaded.';
+
 -- ============================================================ views across objects
 
 CREATE OR REPLACE VIEW stripe_objects AS
@@ -1394,7 +1425,15 @@ WITH RECURSIVE found AS (
         ORDER BY heads.account, heads.livemode LIMIT 1
     ) AS following
 )
-SELECT account, livemode FROM found;
+SELECT account, livemode FROM found
+-- The provider of exchange rates is nobody's account. So asked, the index answers without reading all of its days.
+WHERE EXISTS (
+    SELECT FROM heads
+    WHERE heads.account = found.account AND heads.livemode = found.livemode AND heads.object < 'fx_rates'
+) OR EXISTS (
+    SELECT FROM heads
+    WHERE heads.account = found.account AND heads.livemode = found.livemode AND heads.object > 'fx_rates'
+);
 COMMENT ON VIEW stripe_accounts IS 'The Stripe accounts of which anything is known, a row for live and one for test data.';
 COMMENT ON COLUMN stripe_accounts.account IS 'The Stripe account.';
 COMMENT ON COLUMN stripe_accounts.livemode IS 'True for real money, false for test data.';
@@ -1472,6 +1511,84 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION period_starts IS 'The periods that a range overlaps, in order and without holes; the first and the last are cut to it. A day is as long as it is in its time zone: 23 or 25 hours where clocks are changed.';
+
+-- ============================================================ exchange
+
+-- The table of ingest/money.py, which says what it rests on; a test holds the two equal.
+CREATE OR REPLACE FUNCTION currency_decimals(currency text)
+RETURNS integer
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN lower(currency) = ANY (string_to_array(
+        'bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf', ' ')) THEN 0
+    WHEN lower(currency) = ANY (string_to_array('bhd jod kwd omr tnd', ' ')) THEN 3
+    WHEN lower(currency) = ANY (string_to_array(
+        'aed afn all amd ang aoa ars aud awg azn bam bbd bdt bgn bmd bnd bob brl bsd bwp byn bzd cad cdf chf cny '
+        'cop crc cve czk dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gtq gyd hkd hnl htg huf idr ils inr jmd '
+        'kes kgs khr kyd kzt lak lbp lkr lrd lsl mad mdl mkd mmk mnt mop mur mvr mwk mxn myr mzn nad ngn nio nok '
+        'npr nzd pab pen pgk php pkr pln qar ron rsd rub sar sbd scr sek sgd shp sle sos srd std szl thb tjs top '
+        'try ttd twd tzs uah usd uyu uzs wst xcd xcg yer zar zmw isk ugx', ' ')) THEN 2
+END;
+COMMENT ON FUNCTION currency_decimals IS 'How many decimals Stripe''s amounts of a currency have: 1250 of eur are 12.50. Null for a currency that Stripe has not.
+currency: three letters.';
+
+CREATE OR REPLACE FUNCTION half_even(amount numeric)
+RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN round(amount, 20) - floor(round(amount, 20)) = 0.5 THEN 2 * round(round(amount, 20) / 2)
+    ELSE round(amount)
+END;
+COMMENT ON FUNCTION half_even IS 'A whole number: the nearest one, of two as near the even one.
+amount: what to round; within 20 decimals of the middle it is in the middle.';
+
+-- Both legs of a cross are of one day: rates of two days make a price that nobody ever quoted.
+CREATE OR REPLACE FUNCTION fx_rate(currency text, target text, on_date date)
+RETURNS TABLE (rate numeric, rate_date date, provider text, per_currency numeric, per_target numeric)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT round(found.per_target, 20) / found.per_currency, found.day, found.provider,
+        found.per_currency, found.per_target
+    FROM (VALUES (lower(fx_rate.currency), lower(fx_rate.target))) AS pair (given, wanted)
+    LEFT JOIN LATERAL (
+        SELECT 1::numeric AS per_currency, 1::numeric AS per_target, fx_rate.on_date AS day, NULL::text AS provider
+        WHERE pair.given = pair.wanted
+        UNION ALL
+        (
+            SELECT 1, wanted.rate, wanted.day, wanted.provider
+            FROM fx_rates AS wanted
+            WHERE pair.given = 'eur' AND pair.wanted <> 'eur' AND wanted.currency = pair.wanted
+                AND wanted.base = 'eur' AND wanted.day <= fx_rate.on_date
+            ORDER BY wanted.day DESC, wanted.provider LIMIT 1
+        )
+        UNION ALL
+        (
+            SELECT given.rate, 1, given.day, given.provider
+            FROM fx_rates AS given
+            WHERE pair.wanted = 'eur' AND pair.given <> 'eur' AND given.currency = pair.given
+                AND given.base = 'eur' AND given.day <= fx_rate.on_date
+            ORDER BY given.day DESC, given.provider LIMIT 1
+        )
+        UNION ALL
+        (
+            SELECT given.rate, wanted.rate, given.day, given.provider
+            FROM fx_rates AS given
+            JOIN fx_rates AS wanted ON wanted.day = given.day AND wanted.provider = given.provider
+            WHERE pair.given <> pair.wanted AND given.currency = pair.given AND wanted.currency = pair.wanted
+                AND given.base = 'eur' AND wanted.base = 'eur' AND given.day <= fx_rate.on_date
+            ORDER BY given.day DESC, given.provider LIMIT 1
+        )
+    ) AS found ON true;
+END;
+COMMENT ON FUNCTION fx_rate IS 'The exchange rate to use on a day: that of the day, else the last one before it. One row, of nulls where there is none before: nothing is guessed.
+currency: what is given, three letters.
+target: what it is changed into, three letters.
+on_date: the day.
+rate: how much of target one unit of currency comes to, in major units of both, through the euro.
+rate_date: the day that the rate is of: the last one up to on_date on which both currencies have one.
+provider: who gave it; null where both are the same currency.
+per_currency: what one euro cost of currency.
+per_target: what one euro cost of target, so that rate is exactly per_target / per_currency.';
 
 -- What means the same everywhere is said once, and a view's column means what the table's does that it shows.
 DO $$
@@ -1569,12 +1686,13 @@ BEGIN
         'invoice_payment_links', 'subscriptions', 'subscription_items', 'churn', 'subscription_changes',
         'subscription_events', 'subscription_versions', 'mrr_movements', 'mrr_ledger_residual', 'scheduled_churn',
         'subscription_access', 'user_access',
-        'stripe_accounts'
+        'stripe_accounts', 'fx_rates'
     ] LOOP
         EXECUTE format('GRANT SELECT ON %I TO hooklog_analyst', readable);
     END LOOP;
     FOREACH readable IN ARRAY ARRAY[
-        'user_access_as_of', 'default_livemode', 'chosen', 'period_starts'
+        'user_access_as_of', 'default_livemode', 'chosen', 'period_starts',
+        'currency_decimals', 'half_even', 'fx_rate'
     ] LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %I TO hooklog_analyst', readable);
     END LOOP;

@@ -3,7 +3,7 @@
 Stripe's clock has whole seconds, stamps some events late, and promises no order of delivery. What holds
 instead are facts about objects, so events are ordered by these keys in turn:
 
-1. the incarnation, where an id can be used again after a deletion;
+1. the incarnation, where an id can be used again after a deletion, or a day's rates be loaded again;
 2. the phase: a creation comes first and a vanishing last, whatever the clock says;
 3. whether the object is in a state that it never leaves;
 4. the second;
@@ -68,7 +68,11 @@ def order(events: Iterable[Event], before: Event | None = None) -> list[Event]:
 # ------------------------------------------------------------------ the prefix
 
 # Ids that merchants choose (a price takes over its plan's), and a discount before it had an id of its own.
-_BORN = dict.fromkeys(("coupon", "plan", "price", "product"), "created") | {"discount": "start"}
+# Rates that are loaded again count up, so that no clock of a loading machine decides which are right.
+_BORN = dict.fromkeys(("coupon", "plan", "price", "product"), "created") | {
+    "discount": "start",
+    "fx_rates": "revision",
+}
 
 # The first that is heard of an object, besides `*.created`. An authorization is requested before it is made.
 _FIRST = {"charge.pending", "charge.succeeded", "issuing_authorization.request", "payment_method.attached",

@@ -14,6 +14,7 @@ from ingest.event import Event
 from ingest.settings import Settings
 from projections.projection import Projection
 from projections.registry import aggregates, registered, sources, tables_of
+from tests.fx import corrected
 from tests.pipeline import Pipeline, Tables, delivered
 from workers.database import Connection
 from workers.rebuild import Rebuild
@@ -31,8 +32,14 @@ each_projection = pytest.mark.parametrize("projection", registered(), ids=lambda
 
 @cache
 def all_events() -> Mapping[str, Mapping[str, Sequence[Event]]]:
-    """Simulated events and observations by the type and id of their object, in two API versions."""
+    """Simulated events, observations and loaded rates by the type and id of their object.
+
+    In two of Stripe's API versions.
+    """
     found: defaultdict[str, defaultdict[str, list[Event]]] = defaultdict(lambda: defaultdict(list))
+    for event in corrected():
+        assert event.identity
+        found[event.object_type][event.identity.object_id].append(event)
     for seed, version in ((1, "2026-10-28.endive"), (2, "2020-08-27")):
         business = simulate(seed=seed, payments=60, subscriptions=30, api_version=version)
         for event in map(delivered, observed(business.events)):

@@ -101,8 +101,8 @@ def test_every_type_happens(seed: int) -> None:
     assert COVERED == happened
 
 
-def test_every_object_that_a_projection_reads_is_told_of_or_observed() -> None:
-    kinds = {event["data"]["object"]["object"] for event in observed(business().events)}
+def test_every_object_that_a_projection_reads_is_told_of_or_observed_unless_people_load_it() -> None:
+    kinds = {event["data"]["object"]["object"] for event in observed(business().events)} | {"fx_rates"}
     assert kinds >= {kind for projection in registered() for kind in projection.reads}
 
 

@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, Lazy] = {
         "workers.commands.dead_letters:dead_letters", "List what could not be digested, say why, retry.", True
     ),
     "incidents": Lazy("workers.commands.incidents:incidents", "List what is in doubt, resolve it.", True),
+    "fx": Lazy("workers.commands.fx:fx", "Load exchange rates, and show which there are.", True),
     "rebuild": Lazy("workers.commands.rebuild:rebuild", "Build tables anew from the history.", True),
     "test": Lazy("workers.commands.suite:suite", "Run the tests on servers of their own."),
     "bench": Lazy("bench.run:bench", "Measure, and compare with the floors."),
