@@ -889,7 +889,7 @@ COMMENT ON COLUMN churn.price_id IS 'The price of that plan.';
 COMMENT ON COLUMN churn.interval IS 'How it was billed: day, week, month or year.';
 COMMENT ON COLUMN churn.interval_count IS 'How many intervals a billing period had.';
 COMMENT ON COLUMN churn.currency IS 'Three letters, in lower case.';
-COMMENT ON COLUMN churn.monthly_amount IS 'What it came to a month while it last counted, in minor units: licensed items less lasting discounts, its customer''s where an event brings them along.';
+COMMENT ON COLUMN churn.monthly_amount IS 'What its own terms came to a month while it last counted, in minor units: licensed items less its lasting discounts. What a discount of its customer''s took off besides, mrr_movements knows.';
 COMMENT ON COLUMN churn.monthly_amount_incomplete IS 'Whether that leaves something out that was known only by its id, as a coupon.';
 COMMENT ON COLUMN churn.started_at IS 'When it started.';
 COMMENT ON COLUMN churn.lived IS 'From its start until it stopped counting.';
@@ -1202,13 +1202,118 @@ COMMENT ON COLUMN subscription_versions.interval_count IS 'How many intervals a 
 COMMENT ON COLUMN subscription_versions.quantity IS 'How many units of that price; null where usage decided.';
 COMMENT ON COLUMN subscription_versions.currency IS 'Three letters, in lower case.';
 COMMENT ON COLUMN subscription_versions.counts IS 'Whether it was recurring revenue at valid_from: active or past_due, collected, and not free.';
-COMMENT ON COLUMN subscription_versions.monthly_amount IS 'What its terms came to a month at valid_from, whether or not it counted, in minor units: licensed items less lasting discounts, its customer''s where an event brings them along.';
+COMMENT ON COLUMN subscription_versions.monthly_amount IS 'What its terms came to a month at valid_from, whether or not it counted, in minor units: licensed items less its lasting discounts. What a discount of its customer''s takes off besides, mrr_movements knows.';
 COMMENT ON COLUMN subscription_versions.monthly_amount_incomplete IS 'Whether that leaves something out that was known only by its id, as a coupon.';
 COMMENT ON COLUMN subscription_versions.missing IS 'What that is: coupon, discount or tiers with the id, items where there are more than the events list; empty where monthly_amount is complete.';
 COMMENT ON COLUMN subscription_versions.source IS 'Which endpoint received that event: the last part of /webhooks/{source}.';
 COMMENT ON COLUMN subscription_versions.updated_at IS 'When Stripe made that event.';
-COMMENT ON COLUMN subscription_versions.mrr IS 'The spans of time in which it counted as MRR: since, until (left out; null for ever), amount (exact minor units a month, as 2000 or 2500/3), incomplete, opening, cause (what began it), ended_by.';
+COMMENT ON COLUMN subscription_versions.mrr IS 'The spans of time in which it counted as MRR: since, until (left out; null for ever), amount (exact minor units a month, as 2000 or 2500/3), incomplete, parts (what a discount of its customer''s comes off: product, months of the billing period, amount; null where it has one of its own), opening, cause (what began it), ended_by.';
 
+CREATE TABLE IF NOT EXISTS discount_versions (
+    account     text        NOT NULL,
+    livemode    boolean     NOT NULL,
+    discount_id text        NOT NULL,
+    number      integer     NOT NULL,
+    customer_id text        NOT NULL,
+    event_id    text        NOT NULL,
+    valid_from  timestamptz NOT NULL,
+    valid_to    timestamptz CHECK (valid_to >= valid_from),
+    ended_by    text,
+    name        text        NOT NULL,
+    coupon_id   text,
+    duration    text,
+    percent_off numeric,
+    amounts_off jsonb,
+    products    text[],
+    ends_at     timestamptz,
+    source      text        NOT NULL,
+    updated_at  timestamptz NOT NULL,
+    stale       boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, discount_id, number)
+);
+CREATE INDEX IF NOT EXISTS discount_versions_by_customer ON discount_versions (account, livemode, customer_id);
+COMMENT ON TABLE discount_versions IS 'What the events of customers'' discounts tell of them, each time that it changes. customer_discounts has which one stood when.';
+COMMENT ON COLUMN discount_versions.discount_id IS 'The discount, di_…; where it has no id, as before 2020-08-27, its customer.';
+COMMENT ON COLUMN discount_versions.number IS 'Its place among what is told of the discount, from 0.';
+COMMENT ON COLUMN discount_versions.customer_id IS 'Whose it is.';
+COMMENT ON COLUMN discount_versions.event_id IS 'The first event that told it.';
+COMMENT ON COLUMN discount_versions.valid_from IS 'From when on it was so.';
+COMMENT ON COLUMN discount_versions.valid_to IS 'Until when, itself left out: when it was changed or deleted; null while no event tells that.';
+COMMENT ON COLUMN discount_versions.ended_by IS 'The event that changed or deleted it.';
+COMMENT ON COLUMN discount_versions.ends_at IS 'When it ends by itself; null where it does not.';
+
+CREATE TABLE IF NOT EXISTS shown_discounts (
+    account     text        NOT NULL,
+    livemode    boolean     NOT NULL,
+    customer_id text        NOT NULL,
+    number      integer     NOT NULL,
+    event_id    text        NOT NULL,
+    shown_from  timestamptz NOT NULL,
+    name        text,
+    coupon_id   text,
+    duration    text,
+    percent_off numeric,
+    amounts_off jsonb,
+    products    text[],
+    ends_at     timestamptz,
+    source      text        NOT NULL,
+    updated_at  timestamptz NOT NULL,
+    stale       boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, customer_id, number)
+);
+COMMENT ON TABLE shown_discounts IS 'What customers'' own events show of their discount, each time that it changes, as they do in API versions before 2025-03-31.basil. customer_discounts has which one stood when.';
+COMMENT ON COLUMN shown_discounts.customer_id IS 'The customer.';
+COMMENT ON COLUMN shown_discounts.number IS 'Its place among what the customer showed, from 0.';
+COMMENT ON COLUMN shown_discounts.event_id IS 'The first event that showed it.';
+COMMENT ON COLUMN shown_discounts.shown_from IS 'From when on it was so.';
+COMMENT ON COLUMN shown_discounts.ends_at IS 'When it ends by itself; null where it does not.';
+
+CREATE TABLE IF NOT EXISTS customer_discounts (
+    account     text        NOT NULL,
+    livemode    boolean     NOT NULL,
+    customer_id text        NOT NULL,
+    since       timestamptz NOT NULL,
+    until       timestamptz CHECK (until > since),
+    cause       text        NOT NULL,
+    ended_by    text,
+    name        text        NOT NULL,
+    coupon_id   text,
+    duration    text,
+    percent_off numeric,
+    amounts_off jsonb,
+    products    text[],
+    subtracts   boolean,
+    source      text        NOT NULL,
+    stale       boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, customer_id, since)
+);
+COMMENT ON TABLE customer_discounts IS 'Which discount each customer had, from when until when: one at most at a time. It holds for those of its subscriptions that have none of their own.';
+COMMENT ON COLUMN customer_discounts.customer_id IS 'The customer.';
+COMMENT ON COLUMN customer_discounts.since IS 'From when on it stood.';
+COMMENT ON COLUMN customer_discounts.until IS 'Until when, itself left out; in the future where it ends by itself; null where no end is known.';
+COMMENT ON COLUMN customer_discounts.cause IS 'The event that told of it first.';
+COMMENT ON COLUMN customer_discounts.subtracts IS 'Whether its coupon comes off MRR: by default where it lasts, see MRR_DISCOUNTS; null where that is not known, and MRR leaves it out and says incomplete.';
+COMMENT ON COLUMN customer_discounts.ended_by IS 'The event that ended it, or discount_end:<name> where it ends by itself.';
+
+DO $$
+DECLARE
+    holder text;
+    meaning record;
+BEGIN
+    FOREACH holder IN ARRAY ARRAY['discount_versions', 'shown_discounts', 'customer_discounts'] LOOP
+        FOR meaning IN SELECT * FROM (VALUES
+            ('name', 'The discount''s id, di_…, or its coupon''s where it has none.'),
+            ('coupon_id', 'The coupon, as the merchant named it.'),
+            ('duration', 'once, repeating or forever; null where the coupon is known only by its id, and so is what it takes off.'),
+            ('percent_off', 'What the coupon takes off in per cent.'),
+            ('amounts_off', 'What it takes off each invoice instead, in minor units, by currency.'),
+            ('products', 'The products that it applies to; null where it applies to all.')
+        ) AS common (attname, said) LOOP
+            EXECUTE format('COMMENT ON COLUMN %I.%I IS %L', holder, meaning.attname, meaning.said);
+        END LOOP;
+    END LOOP;
+END
+$$;
 CREATE TABLE IF NOT EXISTS mrr_movements (
     account          text        NOT NULL,
     livemode         boolean     NOT NULL,
@@ -1248,20 +1353,67 @@ COMMENT ON COLUMN mrr_movements.price_id IS 'The price of that plan.';
 COMMENT ON COLUMN mrr_movements.source IS 'Which endpoint received the event that began or brought what changed: the last part of /webhooks/{source}.';
 COMMENT ON COLUMN mrr_movements.stale IS 'Whether a newer event of a subscription of it could not be digested: see dead_letters.';
 
+CREATE OR REPLACE FUNCTION exact_amount(fraction text)
+RETURNS numeric
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT split_part(fraction, '/', 1)::numeric / coalesce(nullif(split_part(fraction, '/', 2), ''), '1')::numeric;
+END;
+COMMENT ON FUNCTION exact_amount IS 'The number that a fraction stands for, to some twenty digits.
+fraction: as 2000 or 2500/3.';
+
+CREATE OR REPLACE FUNCTION discount_off(
+    parts jsonb, currency text, percent_off numeric, amounts_off jsonb, products text[]
+)
+RETURNS numeric
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT CASE
+        WHEN percent_off IS NOT NULL THEN eligible.amount * least(percent_off, 100) / 100
+        WHEN amounts_off ? currency
+            THEN least(eligible.amount, (amounts_off ->> currency)::numeric / eligible.shortest_period)
+    END
+    FROM (
+        SELECT sum(exact_amount(part.amount)) AS amount, min(exact_amount(part.months)) AS shortest_period
+        FROM jsonb_to_recordset(CASE jsonb_typeof(parts) WHEN 'array' THEN parts ELSE '[]' END)
+            AS part (product text, months text, amount text)
+        WHERE products IS NULL OR part.product = ANY (products)
+    ) AS eligible;
+END;
+COMMENT ON FUNCTION discount_off IS 'What a discount takes off a month, exactly, in minor units; null where that is not known, or there is nothing to take it off.
+parts: what it comes off, as subscription_versions.mrr has it.
+currency: that of the parts.
+percent_off: what it takes off in per cent; null where it takes off an amount.
+amounts_off: what it takes off each invoice, in minor units by currency.
+products: the products that it applies to; null for all.';
+
 CREATE OR REPLACE VIEW scheduled_churn AS
-SELECT account, livemode, version.subscription_id, coalesce(version.cancel_at, latest.current_period_end) AS due_at,
-    version.customer_id, version.plan_type, version.price_id, version.currency, version.monthly_amount,
-    version.monthly_amount_incomplete, latest.canceled_at AS requested_at, latest.cancellation_reason AS reason,
+SELECT version.account, version.livemode, version.subscription_id,
+    coalesce(version.cancel_at, latest.current_period_end) AS due_at,
+    version.customer_id, version.plan_type, version.price_id, version.currency,
+    round(exact_amount(span.amount) - coalesce(CASE WHEN inherited.subtracts THEN discount_off(
+        span.parts, version.currency, inherited.percent_off, inherited.amounts_off, inherited.products
+    ) END, 0))::bigint AS monthly_amount,
+    span.incomplete OR (inherited.cause IS NOT NULL AND inherited.subtracts IS NULL) AS monthly_amount_incomplete,
+    latest.canceled_at AS requested_at, latest.cancellation_reason AS reason,
     latest.cancellation_feedback AS feedback, latest.cancellation_comment AS comment,
     version.source, version.updated_at, version.stale
 FROM subscription_versions AS version
 JOIN subscriptions AS latest USING (account, livemode)
+JOIN LATERAL jsonb_to_recordset(version.mrr)
+    AS span (since timestamptz, until timestamptz, amount text, incomplete boolean, parts jsonb)
+    ON span.since <= now() AND now() < coalesce(span.until, 'infinity')
+LEFT JOIN customer_discounts AS inherited
+    ON inherited.account = version.account AND inherited.livemode = version.livemode
+    AND inherited.customer_id = version.customer_id AND jsonb_typeof(span.parts) = 'array'
+    AND inherited.since <= now() AND now() < coalesce(inherited.until, 'infinity')
 WHERE latest.id = version.subscription_id
     AND version.valid_to IS NULL AND version.counts AND version.cancellation_scheduled;
 COMMENT ON VIEW scheduled_churn IS 'Recurring revenue that is known to end: subscriptions that count and whose cancellation is scheduled. When it takes effect it is in churn and mrr_movements instead.';
 COMMENT ON COLUMN scheduled_churn.due_at IS 'When it will end: the date that was set, else the end of the period.';
 COMMENT ON COLUMN scheduled_churn.requested_at IS 'When the cancellation was asked for.';
-COMMENT ON COLUMN scheduled_churn.monthly_amount IS 'What will be lost a month by today''s terms, in minor units: licensed items less lasting discounts.';
+COMMENT ON COLUMN scheduled_churn.monthly_amount IS 'What will be lost a month by today''s terms, in minor units: licensed items less lasting discounts, its own or else its customer''s.';
+COMMENT ON COLUMN scheduled_churn.monthly_amount_incomplete IS 'Whether that leaves something out that is known only by its id, as a coupon.';
 COMMENT ON COLUMN scheduled_churn.reason IS 'Stripe''s reason for the cancellation.';
 COMMENT ON COLUMN scheduled_churn.feedback IS 'What the customer chose as the reason.';
 COMMENT ON COLUMN scheduled_churn.comment IS 'What the customer wrote about it.';
@@ -1272,12 +1424,26 @@ WITH booked AS (
     SELECT account, livemode, customer_id, currency, at, sum(amount) AS amount,
         (array_agg(mrr_after ORDER BY kind = 'opening'))[1] AS mrr_after
     FROM mrr_movements GROUP BY account, livemode, customer_id, currency, at
-), spans AS (
+), own AS (
     SELECT account, livemode, customer_id, currency, span.since, span.until,
-        split_part(span.amount, '/', 1)::numeric
-            / coalesce(nullif(split_part(span.amount, '/', 2), ''), '1')::numeric AS amount
+        exact_amount(span.amount) AS amount, span.parts
     FROM subscription_versions
-    CROSS JOIN LATERAL jsonb_to_recordset(mrr) AS span (since timestamptz, until timestamptz, amount text)
+    CROSS JOIN LATERAL jsonb_to_recordset(mrr)
+        AS span (since timestamptz, until timestamptz, amount text, parts jsonb)
+), spans AS (
+    SELECT account, livemode, customer_id, currency, since, until, amount FROM own
+    UNION ALL
+    SELECT own.account, own.livemode, own.customer_id, own.currency, greatest(own.since, inherited.since),
+        least(own.until, inherited.until), -coalesce(discount_off(
+            own.parts, own.currency, inherited.percent_off, inherited.amounts_off, inherited.products
+        ), 0)
+    FROM own
+    JOIN customer_discounts AS inherited
+        ON inherited.account = own.account AND inherited.livemode = own.livemode
+        AND inherited.customer_id = own.customer_id AND inherited.subtracts
+        AND inherited.since < coalesce(own.until, 'infinity')
+        AND coalesce(inherited.until, 'infinity') > own.since
+    WHERE jsonb_typeof(own.parts) = 'array'
 ), counted AS (
     SELECT account, livemode, customer_id, currency, at, sum(amount) AS amount
     FROM (
@@ -1296,8 +1462,8 @@ SELECT account, livemode, customer_id, currency, at, round(coalesce(exact, 0)) A
     coalesce(ledger, 0) AS ledger, mrr_after, coalesce(ledger, 0) - round(coalesce(exact, 0)) AS residual
 FROM running
 WHERE abs(coalesce(ledger, 0) - coalesce(exact, 0)) > 0.500001 OR mrr_after <> ledger;
-COMMENT ON VIEW mrr_ledger_residual IS 'Empty while the ledger is right: each instant at which a customer''s movements so far do not add up to what its subscriptions come to, or not to mrr_after. As they add up at every instant, start + movements = end holds for any period, customers and currency.';
-COMMENT ON COLUMN mrr_ledger_residual.mrr IS 'What the customer''s subscription versions come to at that instant, in minor units a month.';
+COMMENT ON VIEW mrr_ledger_residual IS 'Empty while the ledger is right: each instant at which a customer''s movements so far do not add up to what its subscriptions come to, or not to mrr_after. It reckons that itself, from what subscription_versions count for and what customer_discounts take off of that. As they add up at every instant, start + movements = end holds for any period, customers and currency.';
+COMMENT ON COLUMN mrr_ledger_residual.mrr IS 'What the customer''s subscriptions come to at that instant, less its discount, in minor units a month.';
 COMMENT ON COLUMN mrr_ledger_residual.ledger IS 'The sum of the customer''s movements until then.';
 COMMENT ON COLUMN mrr_ledger_residual.residual IS 'What the ledger has too much, in minor units a month.';
 
@@ -1685,13 +1851,14 @@ BEGIN
         'products', 'prices', 'plans', 'price_list', 'invoices', 'invoice_lines', 'invoice_payments',
         'invoice_payment_links', 'subscriptions', 'subscription_items', 'churn', 'subscription_changes',
         'subscription_events', 'subscription_versions', 'mrr_movements', 'mrr_ledger_residual', 'scheduled_churn',
+        'discount_versions', 'shown_discounts', 'customer_discounts',
         'subscription_access', 'user_access',
         'stripe_accounts', 'fx_rates'
     ] LOOP
         EXECUTE format('GRANT SELECT ON %I TO hooklog_analyst', readable);
     END LOOP;
     FOREACH readable IN ARRAY ARRAY[
-        'user_access_as_of', 'default_livemode', 'chosen', 'period_starts',
+        'user_access_as_of', 'exact_amount', 'discount_off', 'default_livemode', 'chosen', 'period_starts',
         'currency_decimals', 'half_even', 'fx_rate'
     ] LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %I TO hooklog_analyst', readable);

@@ -6,6 +6,7 @@ version counted as recurring revenue, each of one exact monthly amount: a repeat
 middle, by itself, makes two of them.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -96,7 +97,7 @@ def _counted(
             return Counted(since if until is None else min(since, until), until, ended_by, amount)
         if state.status in HAVE_COUNTED:
             # It opens with nothing, so that its return is not called new.
-            nothing = replace(amount, exact=Fraction(0), missing=frozenset())
+            nothing = replace(amount, exact=Fraction(0), missing=frozenset(), parts=None)
             return Counted(since, since, version.event.id, nothing)
         return None
     if not counts or version is end or (until is not None and until <= since):
@@ -119,10 +120,24 @@ def _spans(version: Version, counted: Counted) -> Iterator[Row]:
             "until": stop,
             "amount": str(amount.exact),
             "incomplete": amount.incomplete,
+            "parts": _parts(amount),
             "opening": version.opening and start == since,
             "cause": cause,
             "ended_by": stopped_by,
         }
+
+
+def _parts(amount: MonthlyAmount) -> list[Row] | None:
+    """What a discount of its customer's comes off, by product and billing period; None where it does not."""
+    if amount.parts is None:
+        return None
+    sums: defaultdict[tuple[str | None, Fraction], Fraction] = defaultdict(Fraction)
+    for part in amount.parts:
+        sums[part.product_id, part.months] += part.amount
+    return [
+        {"product": product, "months": str(months), "amount": str(monthly)}
+        for (product, months), monthly in sums.items()
+    ]
 
 
 PROJECTION = Projection(
