@@ -1469,8 +1469,22 @@ COMMENT ON COLUMN mrr_ledger_residual.residual IS 'What the ledger has too much,
 
 -- ------------------------------------------------------------ access
 
--- What each subscription grants its user. A status that is not named here grants nothing.
-CREATE OR REPLACE VIEW subscription_access AS
+-- Whose a state was, and what ended it by itself.
+ALTER TABLE subscription_versions
+    ADD COLUMN IF NOT EXISTS user_id text,
+    ADD COLUMN IF NOT EXISTS origin text,
+    ADD COLUMN IF NOT EXISTS current_period_start timestamptz,
+    ADD COLUMN IF NOT EXISTS current_period_end timestamptz;
+CREATE INDEX IF NOT EXISTS subscription_versions_by_user ON subscription_versions (user_id)
+    WHERE user_id IS NOT NULL;
+COMMENT ON COLUMN subscription_versions.user_id IS 'The user that its own metadata named.';
+COMMENT ON COLUMN subscription_versions.origin IS 'Which of our clients asked for it, as its metadata said; null where it was made elsewhere.';
+COMMENT ON COLUMN subscription_versions.current_period_start IS 'The start of what was being billed; the first of its items'', where they differed.';
+COMMENT ON COLUMN subscription_versions.current_period_end IS 'The end of what was being billed; the last of its items'', where they differed.';
+
+-- What each state of a subscription grants its user: the newest, as Stripe last described it, and each that it went
+-- through. These are all the rules of access, and they read no clock. A status that is not named here grants nothing.
+CREATE OR REPLACE VIEW access_states AS
 SELECT owned.account, owned.livemode, owned.origin, owned.user_id, owned.id AS subscription_id, owned.plan_type,
     CASE owned.plan_type WHEN 'enterprise' THEN 3 WHEN 'pro' THEN 2 WHEN 'basic' THEN 1 ELSE 0 END AS plan_rank,
     owned.status IN ('active', 'trialing', 'past_due', 'canceled') AS grants,
@@ -1482,8 +1496,9 @@ SELECT owned.account, owned.livemode, owned.origin, owned.user_id, owned.id AS s
                 SELECT max(change.created_at) FROM subscription_changes AS change
                 WHERE change.account = owned.account AND change.livemode = owned.livemode
                     AND change.subscription_id = owned.id AND change.event_type = 'past_due'
+                    AND (owned.newest OR change.created_at <= owned.valid_from)
             ),
-            owned.current_period_start, owned.started_at  -- where its first known event found it past due
+            owned.current_period_start, owned.created_at  -- where its first known event found it past due
         ) + make_interval(hours => 24 * (
             SELECT coalesce(min(value::integer), 7) FROM configuration WHERE name = 'access_grace_days'
         )))
@@ -1498,25 +1513,57 @@ SELECT owned.account, owned.livemode, owned.origin, owned.user_id, owned.id AS s
         WHEN owned.status IN ('past_due', 'unpaid') THEN 'unpaid'
         WHEN owned.status = 'paused' THEN 'paused'
         ELSE 'none'
-    END AS reason_afterwards
+    END AS reason_afterwards,
+    owned.valid_from, owned.valid_to, owned.newest
 FROM (
-    -- A union, so that an index finds a user's, whichever of the two names him.
-    SELECT account, livemode, origin, user_id, id, plan_type, status, created_at, started_at,
-        current_period_start, ended_at, updated_at,
-        coalesce(cancel_at, CASE WHEN cancel_at_period_end THEN current_period_end END) AS scheduled_end
+    -- A union, so that an index finds a user's, whichever of the two names him, and of the newest states only those.
+    SELECT account, livemode, origin, user_id, id, plan_type, status, created_at, current_period_start, ended_at,
+        updated_at, coalesce(cancel_at, CASE WHEN cancel_at_period_end THEN current_period_end END) AS scheduled_end,
+        NULL::timestamptz AS valid_from, NULL::timestamptz AS valid_to, true AS newest
     FROM subscriptions
     WHERE user_id IS NOT NULL
     UNION ALL
     SELECT billed.account, billed.livemode, billed.origin, customers.user_id, billed.id, billed.plan_type,
-        billed.status, billed.created_at, billed.started_at, billed.current_period_start, billed.ended_at,
-        billed.updated_at,
-        coalesce(billed.cancel_at, CASE WHEN billed.cancel_at_period_end THEN billed.current_period_end END)
+        billed.status, billed.created_at, billed.current_period_start, billed.ended_at, billed.updated_at,
+        coalesce(billed.cancel_at, CASE WHEN billed.cancel_at_period_end THEN billed.current_period_end END),
+        NULL, NULL, true
     FROM subscriptions AS billed
     JOIN customers
         ON customers.account = billed.account AND customers.livemode = billed.livemode
         AND customers.id = billed.customer_id
     WHERE billed.user_id IS NULL AND customers.user_id IS NOT NULL
+    UNION ALL
+    SELECT account, livemode, origin, user_id, subscription_id, plan_type, status, created_at, current_period_start,
+        ended_at, updated_at,
+        coalesce(cancel_at, CASE WHEN cancellation_scheduled THEN current_period_end END),
+        valid_from, valid_to, false
+    FROM subscription_versions
+    WHERE user_id IS NOT NULL
+    UNION ALL
+    SELECT version.account, version.livemode, version.origin, customers.user_id, version.subscription_id,
+        version.plan_type, version.status, version.created_at, version.current_period_start, version.ended_at,
+        version.updated_at,
+        coalesce(version.cancel_at, CASE WHEN version.cancellation_scheduled THEN version.current_period_end END),
+        version.valid_from, version.valid_to, false
+    FROM subscription_versions AS version
+    JOIN customers
+        ON customers.account = version.account AND customers.livemode = version.livemode
+        AND customers.id = version.customer_id
+    WHERE version.user_id IS NULL AND customers.user_id IS NOT NULL
 ) AS owned;
+
+COMMENT ON VIEW access_states IS 'What each state of a subscription grants; subscription_access shows the newest, subscription_access_versions each that there was.';
+COMMENT ON COLUMN access_states.account IS 'The Stripe account.';
+COMMENT ON COLUMN access_states.livemode IS 'True for real money, false for test data.';
+COMMENT ON COLUMN access_states.origin IS 'Which of our clients asked for it (its metadata''s source); null where it was made elsewhere.';
+COMMENT ON COLUMN access_states.plan_type IS 'Its plan: its price''s metadata''s plan_type, else the configured one, else its own metadata''s.';
+COMMENT ON COLUMN access_states.valid_from IS 'From when on it was so: see subscription_versions.';
+COMMENT ON COLUMN access_states.valid_to IS 'Until when, itself left out; null for the last.';
+
+CREATE OR REPLACE VIEW subscription_access AS
+SELECT account, livemode, origin, user_id, subscription_id, plan_type, plan_rank, grants, access_from, access_until,
+    reason, reason_afterwards
+FROM access_states WHERE newest;
 COMMENT ON VIEW subscription_access IS 'What each subscription grants its user, and until when; user_access picks the best of a user''s.';
 COMMENT ON COLUMN subscription_access.user_id IS 'The user that its own metadata names, else its customer''s.';
 COMMENT ON COLUMN subscription_access.subscription_id IS 'The subscription.';
@@ -1527,7 +1574,22 @@ COMMENT ON COLUMN subscription_access.access_until IS 'When its access ends by i
 COMMENT ON COLUMN subscription_access.reason IS 'Until then: active, trialing, past_due (in grace), canceled (it ends, or ended, at access_until), or none.';
 COMMENT ON COLUMN subscription_access.reason_afterwards IS 'From then on: unpaid, paused or none.';
 
-CREATE OR REPLACE FUNCTION user_access_as_of(instant timestamptz)
+CREATE OR REPLACE VIEW subscription_access_versions AS
+SELECT account, livemode, origin, user_id, subscription_id, plan_type, plan_rank, grants, access_from, access_until,
+    reason, reason_afterwards, valid_from, valid_to
+FROM access_states WHERE NOT newest;
+COMMENT ON VIEW subscription_access_versions IS 'What each subscription granted its user in each state that it went through (subscription_versions), by today''s days of grace.';
+COMMENT ON COLUMN subscription_access_versions.user_id IS 'The user that its own metadata named then, else the one that its customer names today.';
+COMMENT ON COLUMN subscription_access_versions.subscription_id IS 'The subscription.';
+COMMENT ON COLUMN subscription_access_versions.plan_rank IS 'Of two that grant access the greater counts: enterprise 3, pro 2, basic 1, any other plan 0.';
+COMMENT ON COLUMN subscription_access_versions.grants IS 'Whether its status granted access, or did until access_until.';
+COMMENT ON COLUMN subscription_access_versions.access_from IS 'When it was made.';
+COMMENT ON COLUMN subscription_access_versions.access_until IS 'When its access was to end by itself, as far as was known then, or had ended.';
+COMMENT ON COLUMN subscription_access_versions.reason IS 'Until then: active, trialing, past_due (in grace), canceled (it was to end, or ended, at access_until), or none.';
+COMMENT ON COLUMN subscription_access_versions.reason_afterwards IS 'From then on: unpaid, paused or none.';
+
+-- One choice for both questions; whichever is asked, the states of the other are not looked at.
+CREATE OR REPLACE FUNCTION user_access_at(instant timestamptz, by_newest_facts boolean)
 RETURNS TABLE (
     account text, livemode boolean, origin text, user_id text, plan_type text, has_access boolean,
     access_until timestamptz, reason text, subscription_id text
@@ -1540,10 +1602,17 @@ BEGIN ATOMIC
         CASE WHEN granted.has_access THEN granted.reason ELSE granted.reason_afterwards END,
         granted.subscription_id
     FROM (
-        SELECT subscription_access.*,
-            subscription_access.grants AND coalesce(instant < subscription_access.access_until, true) AS has_access
-        FROM subscription_access
-        WHERE subscription_access.access_from <= instant
+        SELECT one.*, one.grants AND coalesce(instant < one.access_until, true) AS has_access
+        FROM (
+            SELECT * FROM subscription_access
+            WHERE by_newest_facts AND subscription_access.access_from <= instant
+            UNION ALL
+            SELECT was.account, was.livemode, was.origin, was.user_id, was.subscription_id, was.plan_type,
+                was.plan_rank, was.grants, was.access_from, was.access_until, was.reason, was.reason_afterwards
+            FROM subscription_access_versions AS was
+            WHERE NOT by_newest_facts AND was.access_from <= instant
+                AND was.valid_from <= instant AND (was.valid_to IS NULL OR instant < was.valid_to)
+        ) AS one
     ) AS granted
     ORDER BY granted.account, granted.livemode, granted.origin, granted.user_id,
         granted.has_access DESC,
@@ -1553,12 +1622,25 @@ BEGIN ATOMIC
         granted.access_until DESC NULLS FIRST,
         granted.access_from DESC, granted.subscription_id;
 END;
-COMMENT ON FUNCTION user_access_as_of IS 'user_access at an instant, as the newest facts tell it: what a subscription was before its newest event is in subscription_events. Its columns are those of user_access.
-instant: the instant.';
+COMMENT ON FUNCTION user_access_at IS 'Who has access at an instant, by the newest facts or by those of the time. Its columns are those of user_access.
+instant: the instant.
+by_newest_facts: true asks what is known today, as for what is still to come; false what was true then, as user_access_as_of does.';
+
+CREATE OR REPLACE FUNCTION user_access_as_of(instant timestamptz)
+RETURNS TABLE (
+    account text, livemode boolean, origin text, user_id text, plan_type text, has_access boolean,
+    access_until timestamptz, reason text, subscription_id text
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT * FROM user_access_at(instant, false);
+END;
+COMMENT ON FUNCTION user_access_as_of IS 'Who had access at an instant: what was true then by Stripe''s clock, events that came later included. Where a subscription''s creation was not seen, nothing is told of the time before its first known event. Its columns are those of user_access.
+instant: the instant; one that is still to come is judged by the newest facts.';
 
 CREATE OR REPLACE VIEW user_access AS
 SELECT account, livemode, origin, user_id, plan_type, has_access, access_until, reason, subscription_id
-FROM user_access_as_of(now());
+FROM user_access_at(now(), true);
 COMMENT ON VIEW user_access IS 'Who has access now: one row a user and client that asked for his subscriptions, with the best of these.';
 COMMENT ON COLUMN user_access.account IS 'The Stripe account.';
 COMMENT ON COLUMN user_access.livemode IS 'True for real money, false for test data.';
@@ -1852,13 +1934,14 @@ BEGIN
         'invoice_payment_links', 'subscriptions', 'subscription_items', 'churn', 'subscription_changes',
         'subscription_events', 'subscription_versions', 'mrr_movements', 'mrr_ledger_residual', 'scheduled_churn',
         'discount_versions', 'shown_discounts', 'customer_discounts',
-        'subscription_access', 'user_access',
+        'subscription_access', 'subscription_access_versions', 'user_access',
         'stripe_accounts', 'fx_rates'
     ] LOOP
         EXECUTE format('GRANT SELECT ON %I TO hooklog_analyst', readable);
     END LOOP;
     FOREACH readable IN ARRAY ARRAY[
-        'user_access_as_of', 'exact_amount', 'discount_off', 'default_livemode', 'chosen', 'period_starts',
+        'user_access_at', 'user_access_as_of',
+        'exact_amount', 'discount_off', 'default_livemode', 'chosen', 'period_starts',
         'currency_decimals', 'half_even', 'fx_rate'
     ] LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %I TO hooklog_analyst', readable);
