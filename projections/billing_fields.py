@@ -144,6 +144,7 @@ class Coupon:
     percent_off: Fraction | None = None
     amounts_off: Mapping[str, int] = field(default_factory=dict)
     products: frozenset[str] | None = None
+    created_at: datetime | None = None
 
     @classmethod
     def read(cls, source: Object) -> "Coupon":
@@ -164,6 +165,7 @@ class Coupon:
             percent_off=None if percent is None else Fraction(repr(percent)),
             amounts_off=amounts,
             products=None if products is None else frozenset(products),
+            created_at=instant(source, "created"),
         )
 
     def completed(self, other: "Coupon") -> "Coupon":
@@ -189,6 +191,7 @@ class Discount:
     id: str | None = None
     coupon_id: str | None = None
     coupon: Coupon | None = None
+    started_at: datetime | None = None
     ends_at: datetime | None = None
 
     @classmethod
@@ -202,6 +205,7 @@ class Discount:
             id=optional(source, "id", str),
             coupon_id=id_of(holder, "coupon"),
             coupon=Coupon.read(coupon) if isinstance(coupon, dict) else None,
+            started_at=instant(source, "start"),
             ends_at=instant(source, "end"),
         )
 

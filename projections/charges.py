@@ -42,6 +42,7 @@ def fold(event: Event) -> Iterator[Row]:
         "card_last4": method.last4,
         "three_d_secure_result": method.three_d_secure,
         "balance_transaction_id": id_of(charge, "balance_transaction"),
+        "failure_balance_transaction_id": id_of(charge, "failure_balance_transaction"),
         "billing_email": billing_email(charge),
         "receipt_email": optional(charge, "receipt_email", str),
         "metadata": metadata(charge),

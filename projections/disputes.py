@@ -32,6 +32,7 @@ def fold(event: Event) -> Iterator[Row]:
         "funds_reinstated": funds.reinstated,
         "dispute_fee": funds.fee,
         "funds_currency": funds.currency,
+        "balance_transaction_ids": funds.transactions,
         "metadata": metadata(dispute),
         "created_at": required_instant(dispute, "created"),
     }

@@ -187,18 +187,23 @@ def refund_row(refund: Object) -> Row:
         "reason": optional(refund, "reason", str),
         "failure_reason": optional(refund, "failure_reason", str),
         "balance_transaction_id": id_of(refund, "balance_transaction"),
+        "failure_balance_transaction_id": id_of(refund, "failure_balance_transaction"),
         "metadata": metadata(refund),
         "created_at": required_instant(refund, "created"),
     }
 
 
 class Funds(NamedTuple):
-    """What a dispute moved, in minor units of the account's own currency; None where that is not told."""
+    """What a dispute moved, in minor units of the account's own currency; None where that is not told.
+
+    `transactions` are the ids of the balance transactions.
+    """
 
     withdrawn: int | None = None
     reinstated: int | None = None
     fee: int | None = None
     currency: str | None = None
+    transactions: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, dispute: Object) -> "Funds":
@@ -212,6 +217,7 @@ class Funds(NamedTuple):
             reinstated=sum(amount for amount in amounts if amount > 0),
             fee=sum(optional(move, "fee", int) or 0 for move in moves),
             currency=currency(moves[0]) if moves else None,
+            transactions=tuple(required(move, "id", str) for move in moves),
         )
 
 

@@ -9,7 +9,10 @@ it is read from the subscription's own history alone, whatever the order of arri
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from ingest.event import Event
 from projections.billing_fields import Coupon, Discount, Price, Tier
+from projections.causality import observed
+from projections.fields import nested, optional, required
 from projections.subscription_fields import Item, Subscription
 
 
@@ -27,16 +30,35 @@ class Told:
         self._learn(state.inherited)
         for item in state.items:
             self._learn(item.discounts)
-            if item.price.tiers:
-                self.tiers[item.price.id] = item.price.tiers
+            self._learn_tiers(item.price)
+
+    def look_beside(self, event: Event) -> None:
+        """Take in what an observation tells beside its object: what earlier events name, and it no more."""
+        if not observed(event):
+            return
+        for each in optional(nested(event.body, "observation"), "beside", list) or ():
+            match required(each, "object", str):
+                case "coupon":
+                    self._learn_coupon(Coupon.read(each))
+                case "discount":
+                    self._learn([Discount.read(each)])
+                case "price":
+                    self._learn_tiers(Price.read(each))
 
     def _learn(self, discounts: Iterable[Discount]) -> None:
         for each in discounts:
             if each.coupon:
-                known = self.coupons.get(each.coupon.id)
-                self.coupons[each.coupon.id] = each.coupon.completed(known) if known else each.coupon
+                self._learn_coupon(each.coupon)
             if each.id and each.coupon_id:
                 self.discounts[each.id] = each
+
+    def _learn_coupon(self, coupon: Coupon) -> None:
+        known = self.coupons.get(coupon.id)
+        self.coupons[coupon.id] = coupon.completed(known) if known else coupon
+
+    def _learn_tiers(self, price: Price) -> None:
+        if price.tiers:
+            self.tiers[price.id] = price.tiers
 
     def fill(self, state: Subscription) -> Subscription:
         """The state with what is told of its names; the same object where that is nothing."""
@@ -64,6 +86,11 @@ class Told:
         if discount.coupon_id is None and discount.id:
             discount = self.discounts.get(discount.id, discount)
         known = self.coupons.get(discount.coupon_id or "")
-        if known is None or discount.coupon == known:
+        if known is None or discount.coupon == known or _younger(known, discount):
             return discount
         return replace(discount, coupon=discount.coupon.completed(known) if discount.coupon else known)
+
+
+def _younger(coupon: Coupon, discount: Discount) -> bool:
+    """Whether the discount was there before the coupon: then that one only took over the id."""
+    return bool(coupon.created_at and discount.started_at and coupon.created_at > discount.started_at)

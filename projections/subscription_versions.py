@@ -37,6 +37,7 @@ def versions(events: Sequence[Event]) -> list[Version]:
     found: list[Version] = []
     for version in _states(events):
         told.learn(version.state)
+        told.look_beside(version.event)
         last = found[-1] if found else None
         if last is None:
             found.append(version)

@@ -75,7 +75,7 @@ class Pipeline:
 
     def forget(self) -> None:
         """Empty the database and the log, for the next example of a property."""
-        names = ["events", "heads", "dead_letters", "incidents", *tables()]
+        names = ["events", "heads", "dead_letters", "incidents", "lookups", *tables()]
         self.database.execute(f"TRUNCATE {', '.join(names)}")
         self.database.execute(
             "UPDATE checkpoints SET position = '0-0', event_id = NULL, event_created_at = NULL"

@@ -288,8 +288,11 @@ def subscription_fields(given: Shape, now: int, trial: int) -> Shape:
 
 def matching(objects: list[Shape], query: Shape) -> Iterator[Shape]:
     """What a list with these filters holds."""
-    since = int(query.get("created", {}).get("gte", 0))
+    created = query.get("created", {})
+    since, until = int(created.get("gte", 0)), int(created.get("lte", 1 << 40))
     named = {name: query[name] for name in ("customer", "payment_intent", "charge") if name in query}
     for each in objects:
-        if each["created"] >= since and all(each.get(name) == value for name, value in named.items()):
+        if since <= each["created"] <= until and all(
+            each.get(name) == value for name, value in named.items()
+        ):
             yield each

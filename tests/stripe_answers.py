@@ -16,6 +16,7 @@ class Request:
     parameters: Shape
     key: str | None
     at: float
+    account: str | None = None
 
 
 @dataclass

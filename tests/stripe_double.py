@@ -24,10 +24,12 @@ from uuid import uuid4
 from tests.stripe_account import Account, Refused, Shape, matching
 from tests.stripe_answers import Answer, Fault, Request, Stored, failure, listing
 from tests.stripe_form import decoded
+from tests.stripe_names import page, shown
 
 API_VERSION = "2026-10-28.endive"
 KEY = "sk_test_double"
-SERVES = {"customers": "customer", "payment_intents": "payment_intent", "refunds": "refund",
+SERVES = {"balance_transactions": "balance_transaction", "customers": "customer", "charges": "charge",
+          "payment_intents": "payment_intent", "refunds": "refund",
           "subscriptions": "subscription"}  # fmt: skip
 
 
@@ -36,12 +38,14 @@ class StripeDouble:
 
     def __init__(self) -> None:
         self.account = Account(self._tell)
+        self.connected: dict[str, Account] = {}
         self.keys = {KEY}
         self.requests: list[Request] = []
         self.events: list[Shape] = []
         self.faults: list[Fault] = []
         self.search_lag = 60
         self.latency = 0.0
+        self.ahead = 0
         self._sent = 0
         self._stored: dict[str, Stored] = {}
         self._lock = threading.RLock()
@@ -115,17 +119,28 @@ class StripeDouble:
 
     # ------------------------------------------------------------------ answering
 
-    def answer(self, method: str, target: str, form: str, bearer: str, key: str | None) -> Answer | None:
+    def connect(self, account_id: str) -> Account:
+        """Another account, which the key may ask for by its id; its events name it."""
+        account = Account(lambda *told: self._tell(*told, account=account_id))
+        self.connected[account_id] = account
+        return account
+
+    def answer(
+        self, method: str, target: str, form: str, bearer: str, key: str | None, account: str | None = None
+    ) -> Answer | None:
         """What is answered; None where the connection is cut."""
         path, query = urlsplit(target).path, urlsplit(target).query
         with self.arrived:
-            self.requests.append(Request(method, path, decoded(form or query), key, time.time()))
+            self.requests.append(Request(method, path, decoded(form or query), key, time.time(), account))
             self.arrived.notify_all()
         if bearer not in self.keys:
             return failure(401, None, "Invalid API Key provided", type="invalid_request_error")
+        if account is not None and account not in self.connected:
+            message = "The provided key does not have access to the account"
+            return failure(403, "account_invalid", message, type="invalid_request_error")
         time.sleep(self.latency)
         if key is None or method != "POST":  # Stripe takes keys for POST alone
-            return self._faulty(method, path, form or query, None)
+            return self._faulty(method, path, form or query, None, account)
         with self._lock:
             known = self._stored.get(key)
             if known is None:
@@ -141,9 +156,11 @@ class StripeDouble:
             return failure(409, "idempotency_key_in_use", message, type="idempotency_error")
         return Answer(known.answer.status, known.answer.body, {"Idempotent-Replayed": "true"})
 
-    def _faulty(self, method: str, path: str, form: str, key: str | None) -> Answer | None:
+    def _faulty(
+        self, method: str, path: str, form: str, key: str | None, account: str | None = None
+    ) -> Answer | None:
         fault = self._fault(f"{method} {path}")
-        acted = self._act(method, path, form) if fault is None or fault.acts else None
+        acted = self._act(method, path, form, account) if fault is None or fault.acts else None
         told = acted
         if fault is not None:
             if fault.hold:
@@ -172,26 +189,31 @@ class StripeDouble:
                     return fault
         return None
 
-    def _act(self, method: str, path: str, form: str) -> Answer:
+    def _act(self, method: str, path: str, form: str, account: str | None) -> Answer:
+        of = self.account if account is None else self.connected[account]
         with self._lock:
             try:
-                found = self._route(method, path.removeprefix("/v1/").split("/"), decoded(form))
+                found = self._route(of, method, path.removeprefix("/v1/").split("/"), decoded(form))
             except Refused as refusal:
                 return Answer(refusal.status, {"error": refusal.error})
             return Answer(200, copy.deepcopy(found))
 
-    def _route(self, method: str, path: list[str], given: Shape) -> Shape:
+    def _route(self, account: Account, method: str, path: list[str], given: Shape) -> Shape:
         expand = given.pop("expand", [])
-        account = self.account
+        inner = [each.removeprefix("data.") for each in expand]
         match method, path:
             case "GET", [kind, "search"]:
                 return listing(self._search(SERVES[kind], given["query"]))
+            case "GET", ["subscription_items"]:
+                every = account.get(given["subscription"])["items"]["data"]
+                return page([shown(account, each, inner) for each in every], given)
+            case "GET", ["invoices", invoice, "lines"]:
+                return page(account.get(invoice)["lines"]["data"], given)
             case "GET", [kind]:
-                every = matching(account.of(SERVES[kind]), given)
-                inner = [each.removeprefix("data.") for each in expand]
-                return listing([self._expanded(each, inner) for each in every])
+                every = list(matching(account.of(SERVES[kind]), given))
+                return page([shown(account, each, inner) for each in every], given)
             case "GET", [_, object_id]:
-                return self._expanded(account.get(object_id), expand)
+                return shown(account, account.get(object_id), expand)
             case "POST", ["customers"]:
                 return account.create_customer(given)
             case "POST", ["customers", customer]:
@@ -211,11 +233,11 @@ class StripeDouble:
             case "POST", ["refunds"]:
                 return account.refund(given)
             case "POST", ["subscriptions"]:
-                return self._expanded(account.create_subscription(given), expand)
+                return shown(account, account.create_subscription(given), expand)
             case "POST", ["subscriptions", subscription, "resume"]:
                 return account.become(account.get(subscription), "active")
             case "POST", ["subscriptions", subscription]:
-                return self._expanded(account.update_subscription(account.get(subscription), given), expand)
+                return shown(account, account.update_subscription(account.get(subscription), given), expand)
             case "DELETE", ["subscriptions", subscription]:
                 return account.cancel_subscription(account.get(subscription), given)
         raise Refused(404, "url_invalid", f"Unrecognized request URL ({method}: /v1/{'/'.join(path)})")
@@ -232,22 +254,14 @@ class StripeDouble:
             and wanted.items() <= each["metadata"].items()
         ]
 
-    def _expanded(self, subject: Shape, paths: list[str]) -> Shape:
-        shown = {name: value for name, value in subject.items() if name != "confirmation_secret"}
-        for path in paths:
-            name, _, rest = path.partition(".")
-            if isinstance(shown.get(name), str):
-                inner = self.account.get(shown[name])
-                kept = {rest: inner[rest]} if rest in inner else {}
-                shown[name] = self._expanded(inner, []) | kept
-        return shown
-
-    def _tell(self, kind: str, subject: Shape, previous: Shape | None) -> None:
-        data: Shape = {"object": copy.deepcopy(subject)}
+    def _tell(self, kind: str, subject: Shape, previous: Shape | None, account: str | None = None) -> None:
+        of = self.connected[account] if account else self.account
+        data: Shape = {"object": copy.deepcopy(shown(of, subject))}
         if previous is not None:
             data["previous_attributes"] = previous
         told = {"id": f"evt_{uuid4().hex[:20]}", "object": "event", "api_version": API_VERSION, "type": kind}
         told |= {"created": self.account.clock(), "data": data, "livemode": False, "request": None}
+        told |= {"account": account} if account else {}
         self.events.append(told)
 
 
@@ -260,14 +274,16 @@ class _Handler(BaseHTTPRequestHandler):
         form = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
         bearer = self.headers.get("Authorization", "").removeprefix("Bearer ")
         answer = self.double.answer(
-            self.command, self.path, form, bearer, self.headers.get("Idempotency-Key")
-        )
+            self.command, self.path, form, bearer, self.headers.get("Idempotency-Key"),
+            self.headers.get("Stripe-Account"),
+        )  # fmt: skip
         if answer is None:
             self.close_connection = True
             return
         body = (answer.body if isinstance(answer.body, str) else json.dumps(answer.body)).encode()
         self.send_response_only(answer.status)
-        for name, value in {"Date": formatdate(usegmt=True), "Request-Id": "req_double"}.items():
+        date = formatdate(time.time() + self.double.ahead, usegmt=True)
+        for name, value in {"Date": date, "Request-Id": "req_double"}.items():
             self.send_header(name, value)
         for name, value in answer.headers.items():
             self.send_header(name, value)

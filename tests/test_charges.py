@@ -66,6 +66,7 @@ def test_a_charge_is_the_same_in_every_version(version):
         "card_last4": "0005",
         "three_d_secure_result": None,
         "balance_transaction_id": "txn_1",
+        "failure_balance_transaction_id": None,
         "billing_email": None,
         "receipt_email": None,
         "metadata": {},

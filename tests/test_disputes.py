@@ -21,6 +21,7 @@ def test_a_disputes_funds_are_those_of_the_balance():
         "funds_reinstated": 0,
         "dispute_fee": 1500,
         "funds_currency": "usd",
+        "balance_transaction_ids": ("txn_2",),
         "metadata": {},
         "created_at": AT,
     }

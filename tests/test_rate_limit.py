@@ -11,7 +11,7 @@ from ingest.settings import Settings
 from tests.conftest import Servers
 from tests.creators import without_database
 from workers import rate_limit
-from workers.rate_limit import RateLimit, is_live
+from workers.rate_limit import IDLE, PATIENT, URGENT, RateLimit, is_live
 from workers.stripe_client import endpoint
 
 
@@ -25,11 +25,11 @@ def limited(settings: Settings, redis: Redis, rate: int | None, key: str = "sk_t
     return RateLimit(redis, settings.model_copy(update=update))
 
 
-def calls(limit: RateLimit, count: int, endpoints: list[str], *, urgent: bool) -> list[float]:
+def calls(limit: RateLimit, count: int, endpoints: list[str], share: float) -> list[float]:
     """So many calls by eight workers at once; when each began."""
 
     def call(number: int) -> float:
-        limit.wait(endpoints[number % len(endpoints)], urgent=urgent)
+        limit.wait(endpoints[number % len(endpoints)], share)
         return time.monotonic()
 
     with ThreadPoolExecutor(8) as pool:
@@ -42,7 +42,7 @@ def most_in_a_second(began: list[float]) -> int:
 
 
 def test_workers_together_stay_under_the_limit(settings: Settings, redis: Redis) -> None:
-    began = calls(limited(settings, redis, 10), 25, ["a", "b", "c"], urgent=True)
+    began = calls(limited(settings, redis, 10), 25, ["a", "b", "c"], URGENT)
     assert most_in_a_second(began) <= 10
     assert 2.0 <= began[-1] - began[0] < 3.0
 
@@ -52,21 +52,32 @@ def test_an_endpoint_has_a_limit_of_its_own(
 ) -> None:
     monkeypatch.setattr(rate_limit, "ENDPOINT_LIMIT", 4)
     limit = limited(settings, redis, 100)
-    began = calls(limit, 7, ["a"], urgent=True)
+    began = calls(limit, 7, ["a"], URGENT)
     assert most_in_a_second(began) <= 4
     start = time.monotonic()
-    limit.wait("b", urgent=True)
+    limit.wait("b", URGENT)
     assert time.monotonic() - start < 0.5
 
 
 def test_a_checkout_finds_room_while_others_fill_their_share(settings: Settings, redis: Redis) -> None:
     limit = limited(settings, redis, 20)
-    others = calls(limit, 16, ["a"], urgent=False)
+    others = calls(limit, 16, ["a"], PATIENT)
     assert others[15] - others[0] > 0.9
-    others = calls(limit, 14, ["a"], urgent=False)
+    others = calls(limit, 14, ["a"], PATIENT)
     start = time.monotonic()
     for _ in range(5):
-        limit.wait("a", urgent=True)
+        limit.wait("a", URGENT)
+    assert time.monotonic() - start < 0.5
+
+
+def test_a_job_finds_room_while_lookups_fill_their_share(settings: Settings, redis: Redis) -> None:
+    limit = limited(settings, redis, 20)
+    lookups = calls(limit, 11, ["a"], IDLE)
+    assert lookups[10] - lookups[0] > 0.9
+    lookups = calls(limit, 9, ["a"], IDLE)
+    start = time.monotonic()
+    for _ in range(5):
+        limit.wait("a", PATIENT)
     assert time.monotonic() - start < 0.5
 
 

@@ -4,18 +4,21 @@ import json
 
 import pytest
 from click.testing import CliRunner
+from pydantic import SecretStr
 
 from ingest.jobs import Jobs
 from ingest.pause import Pause
 from ingest.settings import Settings
 from tests import billing_objects as billing
 from tests.events import NOW, customer, event, intent
+from tests.payments import CHARGE
 from tests.pipeline import Pipeline
 from workers import backlog
 from workers.commands.status import status
 from workers.commands.status import warnings as told
 from workers.health import examine
 from workers.ledger_health import LedgerHealth
+from workers.lookups import LookupCounts
 
 
 def customers(count: int) -> list[dict[str, object]]:
@@ -103,12 +106,32 @@ def test_without_workers_it_says_who_drains(settings: Settings) -> None:
     assert "No drain worker is there: the sweep drains by itself, and slower." in told(examine(settings))
 
 
+def test_what_is_to_be_looked_up_is_counted(pipeline: Pipeline, settings: Settings) -> None:
+    named = [
+        event("charge.updated", CHARGE | {"id": f"ch_{n}", "balance_transaction": f"txn_{n}"})
+        for n in range(3)
+    ]
+    pipeline.deliver(*named)
+    pipeline.run()
+    pipeline.database.execute("UPDATE lookups SET problem = 'x' WHERE object_id <> 'txn_0'")
+    pipeline.database.execute("UPDATE lookups SET gone_at = now() WHERE object_id = 'txn_2'")
+    health = examine(settings)
+    assert LookupCounts(wanted=2, failing=1, gone=1) == health.lookups
+    warned = " ".join(told(health))
+    assert "Events only name 2 things, and Stripe is not asked for them: set STRIPE_SECRET_KEY" in warned
+    assert "1 lookups fail and are tried again" in warned
+    asking = settings.model_copy(update={"stripe_secret_key": SecretStr("sk_test_x")})
+    assert "set STRIPE_SECRET_KEY" not in " ".join(told(examine(asking)))
+
+
 def test_machines_get_one_json_object(pipeline: Pipeline, settings: Settings) -> None:
     pipeline.deliver(*customers(1))
     pipeline.run()
     printed = CliRunner().invoke(status, ["--json"], obj=settings).output
     assert 1 == json.loads(printed)["events"]
-    assert {"partitions", "log", "events", "dead_letters", "incidents"} <= json.loads(printed).keys()
+    assert {"partitions", "log", "events", "dead_letters", "incidents", "lookups"} <= json.loads(
+        printed
+    ).keys()
 
 
 def test_creators_that_pause_and_jobs_that_wait_are_told(pipeline: Pipeline, settings: Settings) -> None:

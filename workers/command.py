@@ -48,6 +48,7 @@ COMMANDS: Mapping[str, Lazy] = {
     "drain": Lazy("workers.commands.processes:drain", "Drain the log into Postgres (one process)."),
     "creator": Lazy("workers.commands.processes:creator", "Make what is asked for at Stripe (one process)."),
     "outbox": Lazy("workers.commands.processes:outbox", "Tell other systems what changed (one process)."),
+    "observer": Lazy("workers.commands.processes:observer", "Fetch what events only name (one process)."),
     "orders": Lazy("workers.commands.processes:orders", "Find shops' orders that were missed (one process)."),
     "scheduler": Lazy("workers.commands.processes:scheduler", "Enqueue scheduled jobs (one process)."),
     "sweep": Lazy("workers.commands.processes:sweep", "Find what was not drained, and trim (one process)."),

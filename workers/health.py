@@ -16,10 +16,11 @@ from ingest.jobs import Jobs
 from ingest.pause import Pause, Paused
 from ingest.queues import checkout_queue, connect, drain_queue
 from ingest.settings import Settings
-from workers import configured_plans, ledger_health, outbox
+from workers import configured_plans, ledger_health, lookups, outbox
 from workers.backlog import Backlog
 from workers.lag import lags
 from workers.ledger_health import LedgerHealth
+from workers.lookups import LookupCounts
 from workers.quarantine import PROJECTION as QUARANTINE
 
 _EVENTS = "SELECT count(*), (SELECT created_at FROM events ORDER BY place DESC LIMIT 1) FROM events"
@@ -70,7 +71,7 @@ class Health:
     """`rebuild_due` where the configured plans are not those that the rows were built under.
 
     `open_jobs` are the creators' jobs that are not finished; `messages` those that are due to other systems,
-    `dead_messages` those that were given up.
+    `dead_messages` those that were given up. `lookups` is what Stripe is to be asked for.
     """
 
     partitions: list[Partition]
@@ -88,6 +89,8 @@ class Health:
     creators_paused: Paused | None
     messages: int
     dead_messages: int
+    lookups: LookupCounts
+    lookups_possible: bool
 
 
 def examine(settings: Settings) -> Health:
@@ -119,6 +122,8 @@ def examine(settings: Settings) -> Health:
             creators_paused=Pause(redis, settings).of_any_key(),
             messages=messages,
             dead_messages=dead_messages,
+            lookups=lookups.counts(connection),
+            lookups_possible=settings.stripe_secret_key is not None,
         )
 
 

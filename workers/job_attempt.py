@@ -13,6 +13,7 @@ from ingest.job import Job
 from ingest.settings import Settings
 from workers.idempotency import IdempotencyKeys
 from workers.observations import observation
+from workers.rate_limit import PATIENT, URGENT
 from workers.stripe_client import Object, connect, plain
 from workers.stripe_errors import verb
 from workers.verbs import Retry
@@ -44,7 +45,7 @@ class Attempt:
         self.observed: list[bytes] = []
         self.customer: str | None = None
         """The customer of the command's user, once it was looked up."""
-        client, self._transport = connect(settings, redis, urgent=job.urgent)
+        client, self._transport = connect(settings, redis, URGENT if job.urgent else PATIENT)
         self.v1 = client.v1
 
     @property

@@ -1,11 +1,12 @@
-"""Observations: what a job saw at Stripe, as an event of the log, so that tables need not wait for a webhook.
+"""Observations: what was seen at Stripe, as an event of the log, so that tables need not wait for a webhook.
 
 An observation is dated by an answer of Stripe's from before the call, so it never claims to be newer than an
 event that it did not see; what a creation returned is dated by the object's own `created`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 import orjson
@@ -26,10 +27,18 @@ EXPANDABLE = ("customer", "latest_charge", "latest_invoice", "payment_method", "
 log = structlog.get_logger()
 
 
-def observation(job_id: str, seen: Object, *, read_at: datetime | None = None) -> bytes:
-    """The body of the event that tells of `seen`: of its creation, or of its change after `read_at`.
+def observation(
+    job_id: str,
+    seen: Object,
+    *,
+    read_at: datetime | None = None,
+    account: str | None = None,
+    beside: Sequence[Object] = (),
+) -> bytes:
+    """The body of the event that tells of `seen`: of its creation, or of how it was after `read_at`.
 
-    Its id derives from the job and the object, so that a job that runs twice tells it once.
+    Its id derives from the job and the object, so that a job that runs twice tells it once. `account` is the
+    connected one that it is of; `beside` are coupons, discounts and prices that its earlier events only name.
     """
     creation = read_at is None
     created = seen["created"] if read_at is None else int(read_at.timestamp())
@@ -40,8 +49,9 @@ def observation(job_id: str, seen: Object, *, read_at: datetime | None = None) -
         "api_version": API_VERSION,
         "created": created,
         "livemode": seen.get("livemode", False),
-        "observation": {"job": job_id, "creation": creation},
+        "observation": {"job": job_id, "creation": creation, **({"beside": beside} if beside else {})},
         "data": {"object": as_delivered(seen)},
+        **({"account": account} if account else {}),
     }
     return orjson.dumps(envelope)
 
@@ -65,19 +75,37 @@ class ObservedLog:
         self._settings = settings
         self._log = EventLog(redis, settings)
 
-    def append(self, seen: list[bytes]) -> None:
-        """Append once, and wake the drain. A full log leaves them out: the webhook tells the same."""
-        account = self._settings.account_of(DEFAULT_SOURCE)
+    def append(
+        self,
+        seen: Sequence[bytes],
+        source: str = DEFAULT_SOURCE,
+        account: str | None = None,
+        *,
+        force: bool = False,
+    ) -> list[str]:
+        """Append once, or with `force` again, and wake the drain; the log's outcome for each.
+
+        They are of the source's account, unless another is given.
+
+        A full log leaves them out: a webhook tells the same, or a lookup asks again.
+        """
+        account = account or self._settings.account_of(source)
+        events = [Event.read(body, source=source, account=account) for body in seen]
         limits = bounds(ServerFacts.ask_now(self._redis), self._settings)
+        outcomes: dict[str, str] = {}
         raised = 0
-        for body in seen:
-            event = Event.read(body, source=DEFAULT_SOURCE, account=account)
-            partition = partition_of(event, self._settings.log_partitions)
-            [outcome] = self._log.append(partition, [event], limits)
-            if outcome == "full":
-                log.warning("the log is full; an observation is left to its webhook", event_id=event.id)
-                continue
-            raised += self._redis.sadd(self._log.keys.wake, partition)
+        for partition, its in groupby(sorted(events, key=self._partition), key=self._partition):
+            these = list(its)
+            of_these = self._log.append(partition, these, limits, force=force)
+            outcomes |= {event.id: outcome for event, outcome in zip(these, of_these, strict=True)}
+            if set(of_these) != {"full"}:
+                raised += self._redis.sadd(self._log.keys.wake, partition)
         if raised:
             with connect(self._settings) as rq_redis:
                 enqueue_drain(drain_queue(rq_redis, self._settings))
+        if left_out := [event_id for event_id, outcome in outcomes.items() if outcome == "full"]:
+            log.warning("the log is full; observations are left out", event_ids=left_out)
+        return [outcomes[event.id] for event in events]
+
+    def _partition(self, event: Event) -> int:
+        return partition_of(event, self._settings.log_partitions)

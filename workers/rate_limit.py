@@ -1,7 +1,7 @@
 """The rate at which all workers together call Stripe: so many in any second, and fewer of one endpoint.
 
 A window a limit, kept in Redis by its clock: the calls of the last second. Jobs that nobody waits for may
-fill three quarters of it, so that a checkout finds room at once however many others wait.
+fill three quarters of it, so that a checkout finds room at once however many others wait, and lookups half.
 """
 
 import time
@@ -16,7 +16,8 @@ LIVE_LIMIT, TEST_LIMIT = 80, 20
 ENDPOINT_LIMIT = 20
 """Calls a second, below Stripe's own limits (100 live, 25 in a sandbox, 25 for an endpoint)."""
 
-PATIENT_SHARE = 0.75
+URGENT, PATIENT, IDLE = 1.0, 0.75, 0.5
+"""The shares of the limits that checkouts, other jobs and lookups may fill."""
 
 ADMIT = """
 local time = redis.call('TIME')
@@ -42,16 +43,15 @@ each window. Returns 0, or the microseconds until it is worth asking again."""
 
 
 class RateLimit:
-    """`urgent` calls may use the whole limit."""
+    """The limits, and who may fill how much of them."""
 
     def __init__(self, redis: "Redis", settings: Settings) -> None:
         self._admit = redis.register_script(ADMIT)
         self.tag = f"{{{settings.log_prefix}:stripe}}"
         self.limit = settings.stripe_rate_limit or (LIVE_LIMIT if is_live(settings) else TEST_LIMIT)
 
-    def wait(self, endpoint: str, *, urgent: bool) -> None:
-        """Return when a call of this endpoint may begin."""
-        share = 1.0 if urgent else PATIENT_SHARE
+    def wait(self, endpoint: str, share: float) -> None:
+        """Return when a call of this endpoint may begin that may fill this share of the limits."""
         limits = [max(1, int(limit * share)) for limit in (self.limit, min(ENDPOINT_LIMIT, self.limit))]
         keys = [f"{self.tag}:calls", f"{self.tag}:calls:{endpoint}"]
         while pause := cast(int, self._admit(keys=keys, args=[uuid4().hex, *limits])):

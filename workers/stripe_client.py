@@ -1,4 +1,4 @@
-"""Stripe's client as the creators use it: pinned version, explicit time-outs, one rate for all workers."""
+"""Stripe's client for creators and lookups: pinned version, explicit time-outs, one rate for all workers."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,7 +10,7 @@ import stripe
 from redis import Redis
 
 from ingest.settings import Settings
-from workers.rate_limit import RateLimit
+from workers.rate_limit import PATIENT, RateLimit
 
 API_VERSION = "2026-10-28.endive"
 CONNECT_SECONDS, READ_SECONDS = 4.0, 20.0
@@ -35,26 +35,26 @@ Object = Mapping[str, Any]
 class LimitedClient(stripe.RequestsClient):
     """Waits for its turn before every call, and notes when Stripe last answered, by Stripe's clock."""
 
-    def __init__(self, limit: RateLimit, *, urgent: bool) -> None:
+    def __init__(self, limit: RateLimit, share: float) -> None:
         super().__init__(timeout=(CONNECT_SECONDS, READ_SECONDS))
         self.answered_at: datetime | None = None
         self._limit = limit
-        self._urgent = urgent
+        self._share = share
 
     def request(
         self, method: str, url: str, headers: Mapping[str, str] | None, post_data: Any = None, **_: Any
     ) -> Any:
-        self._limit.wait(endpoint(url), urgent=self._urgent)
+        self._limit.wait(endpoint(url), self._share)
         body, status, answered = super().request(method, url, headers, post_data)
         if "date" in answered:
             self.answered_at = parsedate_to_datetime(answered["date"])
         return body, status, answered
 
 
-def connect(settings: Settings, redis: "Redis", *, urgent: bool) -> tuple[stripe.StripeClient, LimitedClient]:
-    """A client, and the transport under it. It retries nothing by itself: the job does."""
+def connect(settings: Settings, redis: "Redis", share: float) -> tuple[stripe.StripeClient, LimitedClient]:
+    """A client that may fill a share of the limits, and its transport. It retries nothing: the job does."""
     assert settings.stripe_secret_key, "STRIPE_SECRET_KEY is checked by whoever starts this process"
-    transport = LimitedClient(RateLimit(redis, settings), urgent=urgent)
+    transport = LimitedClient(RateLimit(redis, settings), share)
     bases: Any = {"api": settings.stripe_api_base} if settings.stripe_api_base else None
     client = stripe.StripeClient(
         settings.stripe_secret_key.get_secret_value(),
@@ -68,7 +68,7 @@ def connect(settings: Settings, redis: "Redis", *, urgent: bool) -> tuple[stripe
 
 def load(settings: Settings, redis: "Redis") -> None:
     """Import what the library imports at first use, so that each forked process need not."""
-    client, _ = connect(settings, redis, urgent=False)
+    client, _ = connect(settings, redis, PATIENT)
     for service in ("charges", "customers", "payment_intents", "refunds", "subscriptions"):
         getattr(client.v1, service)
     for kind in ANSWERED:

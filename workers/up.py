@@ -91,7 +91,7 @@ class Up:
             self._part("sweep", "sweep", environment=environment),
             self._part("outbox", "outbox", environment=environment),
             *([self._part("orders", "orders", environment=environment)] if settings.shops else []),
-            *self._creators(environment),
+            *self._askers(environment),
         ]
         host = reachable(settings.host)
         stack = Stack(
@@ -105,14 +105,18 @@ class Up:
         program = [sys.executable, "-m", "workers.command", *command]
         return Part(name, lambda: self._guardian.start(program, environment=environment))
 
-    def _creators(self, environment: Environment) -> list[Part]:
-        """The creators, of which the first is there for checkouts alone; none without Stripe's key."""
+    def _askers(self, environment: Environment) -> list[Part]:
+        """Who asks Stripe: creators, of which the first is there for checkouts alone, and an observer.
+
+        There are none without Stripe's key.
+        """
         if not self.settings.stripe_secret_key:
             return []
         count = self.settings.creator_workers
         kinds = [["creator", "--checkouts"] if n == 0 and count > 1 else ["creator"] for n in range(count)]
         return [
-            self._part(f"creator {n + 1}", *kind, environment=environment) for n, kind in enumerate(kinds)
+            *(self._part(f"creator {n + 1}", *kind, environment=environment) for n, kind in enumerate(kinds)),
+            self._part("observer", "observer", environment=environment),
         ]
 
     def _tend(self) -> None:

@@ -88,6 +88,19 @@ def outbox() -> None:
 
 
 @click.command()
+def observer() -> None:
+    """Ask Stripe for what events only name, until SIGTERM. Needs both servers and STRIPE_SECRET_KEY. Any
+    number may run."""
+    from workers import observer
+    from workers.readiness import prepare_database
+
+    settings = _settings("REDIS_URL", "DATABASE_URL", "STRIPE_SECRET_KEY")
+    prepare_database(settings)
+    configure()
+    observer.main(settings)
+
+
+@click.command()
 def orders() -> None:
     """Find the shops' orders that no webhook told of, until SIGTERM. Needs REDIS_URL. Any number may run."""
     from workers import order_sweep

@@ -48,6 +48,8 @@ def facts(health: Health) -> list[str]:
         f"drain workers {health.drain_workers}",
         f"creators      {health.creators}, {health.open_jobs:,} jobs to do",
         f"messages      {health.messages:,} to be delivered, {health.dead_messages:,} given up",
+        f"lookups       {health.lookups.wanted:,} to be asked of Stripe, {health.lookups.failing:,} failing, "
+        f"{health.lookups.gone:,} in vain",
         f"dead letters  {health.dead_letters}",
         f"MRR           {health.ledger.paying:,} customers, incomplete of {health.ledger.incomplete:,}",
     ]
@@ -63,6 +65,16 @@ def warnings(health: Health) -> list[str]:
         )
     if health.open_jobs and not health.creators:
         found.append("Jobs wait, and no creator is there: set STRIPE_SECRET_KEY, and start one.")
+    if health.lookups.wanted and not health.lookups_possible:
+        found.append(
+            f"Events only name {health.lookups.wanted:,} things, and Stripe is not asked for them: "
+            "set STRIPE_SECRET_KEY. Until then rows say that they are incomplete."
+        )
+    if health.lookups.failing:
+        found.append(
+            f"{health.lookups.failing:,} lookups fail and are tried again: lookups.problem says why, "
+            "as in ./run psql -c 'TABLE lookups'."
+        )
     if health.dead_messages:
         found.append("Some messages were taken by nobody for three days: see ./run dead-letters")
     if health.dead_letters:

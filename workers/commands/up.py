@@ -65,8 +65,8 @@ def told(settings: Settings, stack: Stack) -> str:
 
 def creators(settings: Settings) -> str:
     if not settings.stripe_secret_key:
-        return "no creators (they need STRIPE_SECRET_KEY)"
-    return f"{settings.creator_workers} creators"
+        return "no creators and no observer (they need STRIPE_SECRET_KEY)"
+    return f"{settings.creator_workers} creators, observer"
 
 
 def secret_line(settings: Settings, started: Settings) -> str:

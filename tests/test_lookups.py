@@ -1,0 +1,400 @@
+"""What events only name is asked for at Stripe, once, and is in the tables as if it had always been told."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+from redis import Redis
+
+from ingest.settings import Settings
+from tests.observing import PRICE, Observing, observing
+from tests.pipeline import Pipeline
+from tests.stripe_names import coupon, discount, invoice, settle
+from workers.database import Connection
+from workers.rebuild import Rebuild
+
+TIERS = [{"up_to": 5, "unit_amount": 700}, {"up_to": None, "unit_amount": 600}]
+
+
+@pytest.fixture
+def stripe(settings: Settings, database: Connection, redis: Redis) -> Iterator[Observing]:
+    with observing(settings, database, redis) as stripe:
+        yield stripe
+
+
+# ------------------------------------------------------------------ subscriptions
+
+
+def test_a_named_coupon_is_fetched_and_the_ledger_has_the_discount_from_the_start(stripe: Observing) -> None:
+    coupon(stripe.double.account, "HALF", 50)
+    discount(stripe.double.account, stripe.subscribe(), "HALF")
+    stripe.drain()
+    assert [("new", 20_00, True)] == stripe.ledger()
+    before = stripe.pipeline.tables(["subscription_versions"])["subscription_versions"]
+    stripe.look_up()
+    assert [("new", 10_00, False)] == stripe.ledger()
+    assert len(before) == len(stripe.pipeline.rows("subscription_versions"))
+    assert [] == stripe.lookups()
+
+
+def test_whichever_comes_first_the_tables_are_the_same(stripe: Observing) -> None:
+    coupon(stripe.double.account, "HALF", 50)
+    discount(stripe.double.account, stripe.subscribe(), "HALF")
+    stripe.drain()
+    stripe.look_up()
+    tables = stripe.pipeline.tables()
+    bodies = [row["payload"].encode() for row in stripe.pipeline.rows("events")]
+    stripe.pipeline.forget()
+    stripe.pipeline.deliver(*reversed(bodies))
+    stripe.pipeline.run()
+    assert tables == stripe.pipeline.tables()
+    assert [] == stripe.lookups()
+
+
+def test_a_rebuild_fetches_nothing_and_changes_nothing(stripe: Observing) -> None:
+    coupon(stripe.double.account, "HALF", 50)
+    discount(stripe.double.account, stripe.subscribe(), "HALF")
+    settle(stripe.double.account, stripe.charge())
+    stripe.drain()
+    stripe.look_up()
+    calls, tables = len(stripe.double.requests), stripe.pipeline.tables()
+    stripe.database.execute("DELETE FROM subscription_versions")
+    rebuild = Rebuild(stripe.settings, [])
+    list(rebuild.run())
+    assert tables == stripe.pipeline.tables()
+    assert ([], calls) == (stripe.lookups(), len(stripe.double.requests))
+
+
+def test_tiers_are_fetched(stripe: Observing) -> None:
+    price = stripe.double.account.price("price_seats", 0)
+    price |= {"billing_scheme": "tiered", "tiers_mode": "volume", "unit_amount": None, "tiers": TIERS}
+    price["unit_amount_decimal"] = None
+    seats = stripe.double.account.create_customer({})
+    made = stripe.double.account.make(
+        "subscription", "sub", None, **subscribed(price, seats["id"], quantity=2)
+    )
+    stripe.double.account.change(made, "customer.subscription.created")
+    stripe.drain()
+    assert [("new", 0, True)] == stripe.ledger()
+    stripe.look_up()
+    assert [("new", 14_00, False)] == stripe.ledger()
+
+
+def subscribed(price: dict[str, object], customer: str, quantity: int) -> dict[str, object]:
+    item = {
+        "id": "si_1", "object": "subscription_item", "price": price, "quantity": quantity, "discounts": [],
+        "created": 1_700_000_000, "metadata": {}, "current_period_start": 1_700_000_000,
+        "current_period_end": 1_702_592_000,
+    }  # fmt: skip
+    return {
+        "status": "active", "customer": customer, "currency": "usd", "discounts": [],
+        "items": {"object": "list", "data": [item], "has_more": False}, "cancel_at_period_end": False,
+    }  # fmt: skip
+
+
+def test_items_past_the_tenth_are_fetched(stripe: Observing) -> None:
+    account = stripe.double.account
+    price = account.get(PRICE)
+    fields = subscribed(price, account.create_customer({})["id"], quantity=1)
+    [item] = fields["items"]["data"]  # type: ignore[index]
+    fields["items"]["data"] = [item | {"id": f"si_{number}"} for number in range(12)]  # type: ignore[index]
+    made = account.make("subscription", "sub", None, **fields)
+    account.change(made, "customer.subscription.created")
+    stripe.drain()
+    assert [("new", 200_00, True)] == stripe.ledger()
+    stripe.look_up()
+    assert [("new", 240_00, False)] == stripe.ledger()
+    assert 12 == len(stripe.pipeline.rows("subscription_items"))
+    stripe.later()
+    account.change(made, "customer.subscription.updated", metadata={"seen": "again"})
+    stripe.drain()
+    assert [("subscription", made["id"])] == stripe.lookups()
+    stripe.look_up()
+    assert [("new", 240_00, False)] == stripe.ledger()
+    assert [] == stripe.lookups()
+
+
+def test_a_discount_that_is_over_is_told_by_its_own_events(stripe: Observing) -> None:
+    account = stripe.double.account
+    coupon(account, "HALF", 50)
+    subscription = stripe.subscribe()
+    off = discount(account, subscription, "HALF")
+    account._tell("customer.discount.created", off, None)
+    account.change(subscription, "customer.subscription.updated", discounts=[])
+    stripe.drain()
+    assert [["discount " + off["id"]]] == [names for (names,) in stripe.lookups("names")]
+    stripe.look_up()
+    assert not any(row["missing"] for row in stripe.pipeline.rows("subscription_versions"))
+    assert [] == stripe.lookups()
+
+
+def test_what_stripe_tells_without_is_not_asked_for_again(stripe: Observing) -> None:
+    account = stripe.double.account
+    coupon(account, "HALF", 50)
+    subscription = stripe.subscribe()
+    discount(account, subscription, "HALF")
+    account.change(subscription, "customer.subscription.updated", discounts=[])
+    stripe.drain()
+    stripe.look_up()
+    [(problem, gone_at)] = stripe.lookups("problem", "gone_at")
+    assert ("Stripe told it without what is missing", True) == (problem, gone_at is not None)
+    account.change(subscription, "customer.subscription.updated", metadata={"a": "b"})
+    stripe.drain()
+    assert 0 == stripe.look_up()
+    discount(account, subscription, "HALF")
+    stripe.drain()
+    assert 1 == stripe.look_up()
+
+
+def test_a_deleted_coupon_is_told_as_its_discount_has_it(stripe: Observing) -> None:
+    account = stripe.double.account
+    coupon(account, "HALF", 50)
+    discount(account, stripe.subscribe(), "HALF")
+    stripe.drain()
+    stripe.double.fail("GET /v1/coupons/HALF", 404, "resource_missing", times=9)
+    stripe.look_up()
+    assert [("new", 10_00, False)] == stripe.ledger()
+
+
+def test_a_coupon_that_took_over_the_id_is_not_mistaken_for_it(stripe: Observing) -> None:
+    account = stripe.double.account
+    coupon(account, "HALF", 50)
+    discount(account, stripe.subscribe(), "HALF")
+    stripe.drain()
+    coupon(account, "HALF", 10, created=account.clock() + 60)
+    stripe.look_up()
+    assert [["coupon HALF"]] == [names for (names,) in stripe.lookups("names")]
+    stripe.look_up()
+    assert [("new", 20_00, True)] == stripe.ledger()
+    assert ["Stripe told it without what is missing"] == [problem for (problem,) in stripe.lookups("problem")]
+
+
+# ------------------------------------------------------------------ balance transactions
+
+
+def test_a_charges_balance_transaction_is_fetched_once_it_is_known(stripe: Observing) -> None:
+    charge = stripe.charge()
+    stripe.drain()
+    assert [] == stripe.lookups()
+    moved = settle(stripe.double.account, charge, fee=66)
+    stripe.drain()
+    assert [("balance_transaction", moved["id"])] == stripe.lookups()
+    stripe.look_up()
+    [row] = stripe.pipeline.rows("balance_transactions")
+    assert (moved["id"], charge["id"], 1250, 66, 1184) == tuple(
+        row[name] for name in ("id", "source_id", "amount", "fee", "net")
+    )
+    stripe.double.account.change(charge, "charge.updated", metadata={"a": "b"})
+    stripe.drain()
+    assert [] == stripe.lookups()
+    assert 1 == len(stripe.double.calls("balance_transactions"))
+
+
+def test_many_are_found_by_few_calls(stripe: Observing) -> None:
+    moved = [settle(stripe.double.account, stripe.charge()) for _ in range(230)]
+    stripe.drain()
+    stripe.look_up()
+    assert {each["id"] for each in moved} == {
+        row["id"] for row in stripe.pipeline.rows("balance_transactions")
+    }
+    assert 3 == len(stripe.double.calls("balance_transactions"))
+    assert [] == stripe.lookups()
+
+
+def test_what_a_list_does_not_have_is_asked_for_by_itself(stripe: Observing) -> None:
+    account = stripe.double.account
+    today, moved = account.clock, []
+    for days in range(6):
+        account.clock = lambda days=days: today() - 86_400 * (30 - days)  # type: ignore[misc]
+        charge = stripe.charge()
+        moved.append(settle(account, charge, told=False))
+        account.clock = today
+        account.change(charge, "charge.updated", metadata={"told": "late"})
+    stripe.drain()
+    stripe.look_up()
+    assert 6 == len(stripe.pipeline.rows("balance_transactions"))
+    assert 6 == len(stripe.double.calls("balance_transactions/txn"))
+
+
+def test_what_stripe_does_not_know_is_not_asked_for_again(stripe: Observing) -> None:
+    charge = stripe.charge()
+    moved = settle(stripe.double.account, charge)
+    del stripe.double.account.objects[moved["id"]]
+    stripe.drain()
+    assert 1 == stripe.look_up()
+    [(problem, gone_at)] = stripe.lookups("problem", "gone_at")
+    assert ("Stripe does not know it", True) == (problem, gone_at is not None)
+    stripe.double.account.change(charge, "charge.updated", metadata={"a": "b"})
+    stripe.drain()
+    assert 0 == stripe.look_up()
+    assert 1 == len(stripe.double.calls("balance_transactions"))
+
+
+def test_the_object_of_a_connected_account_is_asked_for_there(stripe: Observing) -> None:
+    theirs = stripe.double.connect("acct_theirs")
+    intent = theirs.pay(theirs.create_payment_intent({"amount": "1250", "currency": "usd"}))
+    settle(theirs, theirs.get(intent["latest_charge"]))
+    settle(stripe.double.account, stripe.charge())
+    stripe.drain()
+    stripe.look_up()
+    rows = stripe.pipeline.rows("balance_transactions")
+    assert {"acct_theirs", "default"} == {row["account"] for row in rows}
+    assert {"acct_theirs", None} == {call.account for call in stripe.double.calls("balance_transactions")}
+    assert [] == stripe.lookups()
+
+
+def test_what_the_key_cannot_reach_waits(stripe: Observing) -> None:
+    settle(stripe.double.account, stripe.charge())
+    for told in stripe.double.events:
+        told["livemode"] = True
+    stripe.drain()
+    assert 0 == stripe.look_up()
+    assert ([], 1) == (stripe.double.requests, len(stripe.lookups()))
+
+
+def test_refunds_and_disputes_name_theirs(stripe: Observing) -> None:
+    account = stripe.double.account
+    charge = stripe.charge()
+    settle(account, charge)
+    settle(account, account.refund({"charge": charge["id"], "amount": "500"}))
+    moved = settle(account, charge, told=False)
+    account.make(
+        "dispute", "du", "charge.dispute.created", amount=1250, charge=charge["id"], currency="usd",
+        status="needs_response", reason="fraudulent", balance_transactions=[moved],
+    )  # fmt: skip
+    stripe.drain()
+    stripe.look_up()
+    assert 3 == len(stripe.pipeline.rows("balance_transactions"))
+
+
+# ------------------------------------------------------------------ invoices
+
+
+def test_lines_past_the_tenth_are_fetched(stripe: Observing) -> None:
+    made = invoice(stripe.double.account, 230)
+    stripe.drain()
+    assert 10 == len(stripe.pipeline.rows("invoice_lines"))
+    stripe.look_up()
+    [row] = stripe.pipeline.rows("invoices")
+    assert (True, 230) == (row["lines_complete"], len(stripe.pipeline.rows("invoice_lines")))
+    stripe.double.account.change(made, "invoice.updated", status="paid")
+    stripe.drain()
+    assert [("invoice", made["id"])] == stripe.lookups()
+
+
+# ------------------------------------------------------------------ once, and whatever fails
+
+
+def test_two_drains_at_once_want_one_thing_once(stripe: Observing) -> None:
+    account = stripe.double.account
+    charges = [stripe.charge() for _ in range(20)]
+    for charge in charges:
+        refund = account.refund({"charge": charge["id"], "amount": "100"})
+        moved = settle(account, charge)
+        account.change(refund, "refund.updated", balance_transaction=moved["id"])
+    stripe.pipeline.deliver(*stripe.double.events)
+    barrier = Barrier(2)
+
+    def drain(_: int) -> int:
+        pipeline = Pipeline(stripe.settings, stripe.database, stripe.redis)
+        with pipeline.drain as running:
+            barrier.wait()
+            return running.run(workers=2)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert len(stripe.double.events) == sum(pool.map(drain, range(2)))
+    assert 20 == len(stripe.lookups())
+    stripe.look_up()
+    assert (20, []) == (len(stripe.pipeline.rows("balance_transactions")), stripe.lookups())
+
+
+def test_two_observers_at_once_ask_once(stripe: Observing) -> None:
+    for _ in range(3):
+        settle(stripe.double.account, stripe.charge())
+    stripe.drain()
+    stripe.due()
+    barrier = Barrier(2)
+
+    def ask(_: int) -> int:
+        with stripe.observer() as observer:
+            barrier.wait()
+            return observer.run_once()
+
+    with ThreadPoolExecutor(2) as pool:
+        assert 3 == sum(pool.map(ask, range(2)))
+    assert 3 == len(stripe.double.calls("balance_transactions"))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{}, {"status": 500}, {"status": 429, "code": "lock_timeout"}, {"status": 503, "text": "<html>"}],
+    ids=["cut", "500", "429", "a proxy's answer"],
+)
+@pytest.mark.parametrize("many", [1, 8])
+def test_what_fails_is_tried_again(stripe: Observing, fault: dict[str, object], many: int) -> None:
+    for _ in range(many):
+        settle(stripe.double.account, stripe.charge())
+    stripe.drain()
+    stripe.double.fail("GET", **fault)  # type: ignore[arg-type]
+    assert 0 == stripe.look_up()
+    assert all(problem and not gone for problem, gone in stripe.lookups("problem", "gone_at"))
+    assert many == stripe.look_up()
+    assert (many, []) == (len(stripe.pipeline.rows("balance_transactions")), stripe.lookups())
+
+
+def test_an_outage_is_not_hammered(stripe: Observing) -> None:
+    settle(stripe.double.account, stripe.charge())
+    stripe.drain()
+    stripe.double.fail("GET", 503, times=100)
+    with stripe.observer() as observer:
+        for _ in range(5):
+            stripe.ask(observer)
+    assert 1 == len(stripe.double.calls("GET"))
+
+
+def test_with_a_key_that_is_refused_nothing_is_burnt(stripe: Observing) -> None:
+    settle(stripe.double.account, stripe.charge())
+    stripe.drain()
+    stripe.double.keys.clear()
+    assert [0, 0] == [stripe.look_up(), stripe.look_up()]
+    assert 1 == len(stripe.double.calls("GET"))
+    assert [(0, None)] == stripe.lookups("attempts", "problem")
+    stripe.double.keys.add("sk_test_double")
+    stripe.redis.delete(f"{{{stripe.settings.log_prefix}:creators}}:paused:trial")
+    assert 1 == stripe.look_up()
+    assert [] == stripe.lookups()
+
+
+def test_an_account_that_the_key_may_not_read_holds_up_no_other(stripe: Observing) -> None:
+    theirs = stripe.double.connect("acct_theirs")
+    intent = theirs.pay(theirs.create_payment_intent({"amount": "1250", "currency": "usd"}))
+    settle(theirs, theirs.get(intent["latest_charge"]))
+    settle(stripe.double.account, stripe.charge())
+    stripe.drain()
+    stripe.double.connected.clear()
+    assert 1 == stripe.look_up()
+    assert [("acct_theirs", "The key may not do this (account_invalid)")] == stripe.lookups(
+        "account", "problem"
+    )
+
+
+def test_what_never_comes_through_the_log_is_asked_for_again(stripe: Observing) -> None:
+    settle(stripe.double.account, stripe.charge())
+    stripe.drain()
+    assert 1 == stripe.ask()
+    for key in stripe.redis.scan_iter(f"*{stripe.settings.log_prefix}*:log"):
+        stripe.redis.delete(key)  # the log is lost, and not what it remembers of duplicates
+    assert 1 == len(stripe.lookups())
+    stripe.pipeline.run()
+    assert 1 == stripe.look_up()
+    assert (1, []) == (len(stripe.pipeline.rows("balance_transactions")), stripe.lookups())
+
+
+def test_a_full_log_puts_it_off(stripe: Observing) -> None:
+    settle(stripe.double.account, stripe.charge())
+    stripe.drain()
+    with stripe.observer(log_max_bytes=1) as observer:
+        assert 0 == stripe.ask(observer)
+    assert [("the log is full", None)] == stripe.lookups("problem", "gone_at")
+    assert 1 == stripe.look_up()
