@@ -161,6 +161,22 @@ COMMENT ON COLUMN outbox.problem IS 'How the last attempt failed; never a word o
 COMMENT ON COLUMN outbox.delivered_at IS 'When the receiver had taken it.';
 COMMENT ON COLUMN outbox.dead_at IS 'When it was given up: a dead letter, until it is retried.';
 
+CREATE TABLE IF NOT EXISTS unaddressed_payments (
+    account     text        NOT NULL,
+    livemode    boolean     NOT NULL,
+    id          text        NOT NULL,
+    outcome     text        NOT NULL,
+    cause       text        NOT NULL,
+    error       jsonb,
+    at          timestamptz,
+    customer_id text,
+    kept_at     timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (account, livemode, id, cause)
+);
+CREATE INDEX IF NOT EXISTS unaddressed_payments_by_customer ON unaddressed_payments (account, livemode, customer_id);
+CREATE INDEX IF NOT EXISTS unaddressed_payments_by_age ON unaddressed_payments (kept_at);
+COMMENT ON TABLE unaddressed_payments IS 'Outcomes of payments that name none of our clients: told when an invoice, a subscription or a customer says whose they are, and forgotten after three days.';
+
 -- ============================================================ lookups
 
 -- Written with the rows that name it, never by a rebuild; gone when what Stripe told has come through the log.

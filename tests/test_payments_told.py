@@ -1,12 +1,16 @@
 """What the outbox is told of payments: a success once, and each failure before it."""
 
+import json
 from itertools import permutations
+from threading import Thread
 
 import pytest
 
 from ingest.settings import Callback
+from tests import billing_objects as billing
 from tests.events import NOW, customer, event, intent
 from tests.pipeline import Pipeline
+from workers.drain import Drain
 
 CALLBACK = Callback(url="http://127.0.0.1:1/", secrets=("secret",))
 DECLINED = {"code": "card_declined", "decline_code": "insufficient_funds", "type": "card_error"}
@@ -122,3 +126,133 @@ def test_an_odd_error_holds_up_nothing(telling):
     telling.deliver(odd, event("customer.created", customer()))
     telling.run()
     assert 1 == len(telling.rows("customers"))
+
+
+# ------------------------------------------------------------------ whose it is comes later
+
+OWN = Callback(url="http://127.0.0.1:2/", secrets=("secret",))
+OF_A_SUBSCRIPTION = {"customer": "cus_1", "amount_received": 2000, "amount": 2000}
+
+
+@pytest.fixture
+def platform(settings, database, redis):
+    """Only the platform has a callback."""
+    calling = settings.model_copy(update={"callbacks": {"platform": OWN}})
+    pipeline = Pipeline(calling, database, redis)
+    yield pipeline
+    pipeline.close()
+
+
+def renewal():
+    """What Stripe tells of a renewal that failed at first, each object naming the next one."""
+    made = billing.subscription(billing.item(), metadata={"user_id": "u_1", "source": "platform"})
+    error = {**DECLINED, "charge": "ch_1"}
+    declined = intent(last_payment_error=error, latest_charge="ch_1", **OF_A_SUBSCRIPTION)
+    link = {
+        "id": "inpay_1",
+        "object": "invoice_payment",
+        "invoice": "in_1",
+        "payment": {"type": "payment_intent", "payment_intent": "pi_1"},
+        "status": "paid",
+        "currency": "usd",
+        "amount_requested": 2000,
+        "amount_paid": 2000,
+        "created": NOW,
+    }
+    return [
+        event("payment_intent.payment_failed", declined, created=NOW + 1),
+        event("payment_intent.succeeded", intent("succeeded", **OF_A_SUBSCRIPTION), created=NOW + 9),
+        event("customer.subscription.created", made),
+        event("invoice.paid", billing.invoice(billing.line(), id="in_1", customer="cus_1"), created=NOW + 9),
+        event("invoice_payment.paid", link, created=NOW + 9),
+    ]
+
+
+def forget(pipeline):
+    pipeline.forget()
+    pipeline.database.execute("TRUNCATE outbox, unaddressed_payments")
+
+
+def told(pipeline):
+    rows = pipeline.database.execute("SELECT * FROM outbox WHERE kind = 'payment' ORDER BY due_at, id")
+    return [(row["cause"], row["origin"], row["message"]["user_id"]) for row in rows]
+
+
+def test_whose_a_payment_is_may_come_last_and_in_any_order(platform):
+    for order in list(permutations(range(5)))[::7]:
+        forget(platform)
+        events = renewal()
+        for n in order:
+            platform.deliver(events[n], events[n])
+            platform.run()
+        causes = [cause for cause, *_ in told(platform)]
+        assert "pi_1 succeeded" == causes[-1], order
+        assert len(set(causes)) == len(causes)
+        assert {("platform", "u_1")} == {whose for _, *rest in told(platform) for whose in [tuple(rest)]}
+        assert [] == platform.rows("unaddressed_payments")
+
+
+def test_a_client_with_a_callback_of_its_own_hears_of_it_although_all_was_told_to_another(
+    settings, database, redis
+):
+    both = settings.model_copy(update={"callbacks": {"default": CALLBACK, "platform": OWN}})
+    pipeline = Pipeline(both, database, redis)
+    events = renewal()[1:]
+    pipeline.deliver(*events[:1])
+    pipeline.run()
+    assert [("pi_1 succeeded", None, None)] == told(pipeline)
+    pipeline.deliver(*events[1:])
+    pipeline.run()
+    pipeline.close()
+    assert [("pi_1 succeeded", None, None), ("pi_1 succeeded", "platform", "u_1")] == told(pipeline)
+
+
+def test_where_all_is_told_to_one_nothing_is_told_twice(telling):
+    for one in renewal()[1:]:
+        telling.deliver(one)
+        telling.run()
+    assert [("pi_1 succeeded", None, None)] == told(telling)
+    assert [] == telling.rows("unaddressed_payments")
+
+
+def test_a_payment_is_of_the_client_whose_customer_paid_it(platform):
+    whose = customer(metadata={"user_id": "u_1", "source": "platform"})
+    paid = event("payment_intent.succeeded", intent("succeeded", **OF_A_SUBSCRIPTION), created=NOW + 9)
+    for events in permutations([event("customer.created", whose), paid]):
+        forget(platform)
+        for one in events:
+            platform.deliver(one)
+            platform.run()
+        assert [("pi_1 succeeded", "platform", "u_1")] == told(platform)
+
+
+def test_what_nobody_claims_is_kept_for_as_long_as_a_message_is_tried(platform):
+    platform.deliver(event("payment_intent.succeeded", intent("succeeded")))
+    platform.run()
+    assert ["pi_1 succeeded"] == [row["cause"] for row in platform.rows("unaddressed_payments")]
+    platform.database.execute("UPDATE unaddressed_payments SET kept_at = kept_at - interval '3 days'")
+    platform.deliver(event("customer.created", customer()))
+    platform.run()
+    assert [] == platform.rows("unaddressed_payments") == told(platform)
+
+
+def test_four_drains_at_once_lose_no_payment_and_tell_none_twice(platform):
+    count = 30
+    for n in range(count):
+        for one in renewal()[1:]:
+            body = json.dumps(one)
+            for name in ("pi_1", "sub_1", "in_1", "inpay_1", "cus_1", "u_1"):
+                body = body.replace(f'"{name}"', f'"{name}_{n}"')
+            platform.deliver(body.encode())
+    drains = [Drain(platform.settings.model_copy(update={"drain_batch": 4})) for _ in range(4)]
+    threads = [Thread(target=drain.run, kwargs={"workers": 4}) for drain in drains]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for drain in drains:
+        drain.close()
+    platform.run()
+    assert [f"pi_1_{n} succeeded" for n in range(count)] == sorted(
+        (cause for cause, *_ in told(platform)), key=lambda cause: int(cause.split()[0].rpartition("_")[2])
+    )

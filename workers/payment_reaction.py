@@ -1,21 +1,25 @@
-"""Telling of payments: that one succeeded, once, and of each attempt that failed before."""
+"""Telling of payments: that one succeeded, once, and of each attempt that failed before.
+
+Whose a payment is may be known only later, by an invoice, a subscription or a customer: see
+`workers.unaddressed_payments`.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
 from psycopg import Connection
 
-from ingest.settings import Settings
+from ingest.settings import DEFAULT_SOURCE, Settings
 from projections.heads import Standing
+from workers.payment_outcome import PAID, TELL
 from workers.reaction import Reaction
+from workers.unaddressed_payments import ADDRESSED_BY, Unaddressed
 
 FAILED = "payment_intent.payment_failed"
 
 # Whichever event shows first that it succeeded: the cause is the payment's, not the event's. Two events may
-# tell of one failed attempt, so its charge names it, where one was made. Who has heard of the success is told
-# of no failure that comes late. Each look-up stands by itself (LIMIT, OFFSET 0), on an index of its own: for
-# young tables there are no statistics by which a join could be planned.
-_TELL = """
+# tell of one failed attempt, so its charge names it, where one was made.
+_ARRIVED = """
 WITH arrived AS (
     SELECT told.*, coalesce(events.payload_clean, events.payload)::jsonb
         #> '{data,object,last_payment_error}' AS error
@@ -35,67 +39,44 @@ WITH arrived AS (
     FROM arrived
     WHERE failed
 )
-INSERT INTO outbox (kind, account, livemode, origin, subject, cause, object_id, message)
-SELECT 'payment', paid.account, paid.livemode, paid.origin,
-    CASE WHEN paid.user_id IS NULL THEN paid.id ELSE jsonb_build_array(paid.origin, paid.user_id)::text END,
-    outcomes.cause, paid.id,
-    jsonb_build_object(
-        'payment_intent_id', paid.id, 'outcome', outcome, 'amount', paid.amount, 'currency', paid.currency,
-        'user_id', paid.user_id, 'customer_id', paid.customer_id, 'order_id', paid.order_id,
-        'plan_type', paid.plan_type, 'subscription_id', paid.subscription_id,
-        'error_code', error ->> 'code', 'decline_code', error ->> 'decline_code'
-    )
+"""
+# Who has heard of the success is told of no failure that comes late.
+_TELL = f"""{_ARRIVED} {TELL}
 FROM outcomes
-CROSS JOIN LATERAL (
-    SELECT intent.account, intent.livemode, intent.id, intent.status, intent.amount, intent.currency,
-        intent.customer_id, intent.order_id, billed.id AS subscription_id,
-        coalesce(intent.user_id, billed.user_id, customer.user_id) AS user_id,
-        coalesce(intent.plan_type, billed.plan_type) AS plan_type,
-        coalesce(intent.origin, billed.origin) AS origin
-    FROM payment_intents AS intent
-    LEFT JOIN LATERAL (
-        SELECT user_id FROM customers
-        WHERE account = intent.account AND livemode = intent.livemode AND id = intent.customer_id LIMIT 1
-    ) AS customer ON true
-    LEFT JOIN LATERAL (
-        SELECT coalesce(intent.invoice_id, min(invoice_id)) AS invoice_id FROM (
-            SELECT account, livemode, invoice_id FROM invoice_payments
-            WHERE payment_intent_id = intent.id OFFSET 0
-        ) AS link
-        WHERE account = intent.account AND livemode = intent.livemode
-    ) AS linked ON true
-    LEFT JOIN LATERAL (
-        SELECT subscription_id FROM invoices
-        WHERE account = intent.account AND livemode = intent.livemode AND id = linked.invoice_id LIMIT 1
-    ) AS invoice ON true
-    LEFT JOIN LATERAL (
-        SELECT id, user_id, plan_type, origin FROM subscriptions
-        WHERE account = intent.account AND livemode = intent.livemode AND id = invoice.subscription_id LIMIT 1
-    ) AS billed ON true
-    WHERE intent.account = outcomes.account AND intent.livemode = outcomes.livemode
-        AND intent.id = outcomes.id
-    LIMIT 1
-) AS paid
-WHERE (outcome = 'failed' OR paid.status = 'succeeded')
-    AND (%(audience)s::text[] IS NULL OR replace(lower(paid.origin), '-', '_') = ANY(%(audience)s))
+CROSS JOIN LATERAL ({PAID}) AS paid
+WHERE (%(audience)s::text[] IS NULL OR replace(lower(paid.origin), '-', '_') = ANY(%(audience)s))
     AND NOT EXISTS (
         SELECT FROM (SELECT * FROM outbox WHERE object_id = paid.id OFFSET 0) AS known
         WHERE known.account = paid.account AND known.livemode = paid.livemode AND known.kind = 'payment'
             AND known.cause IN (outcomes.cause, concat(paid.id, ' succeeded'))
         OFFSET 0
     )
-ORDER BY outcome, at
+ORDER BY outcomes.outcome, outcomes.at
 ON CONFLICT (kind, account, livemode, subject, cause) DO NOTHING
-"""
+"""  # noqa: S608 (constants)
+_KEEP = f"""{_ARRIVED}
+INSERT INTO unaddressed_payments (account, livemode, id, outcome, cause, error, at, customer_id)
+SELECT outcomes.*, paid.customer_id
+FROM outcomes
+CROSS JOIN LATERAL ({PAID}) AS paid
+WHERE paid.origin IS NULL
+ON CONFLICT DO NOTHING
+"""  # noqa: S608 (constants)
 
 
 def reaction(settings: Settings) -> Reaction | None:
     """Tell the clients that have a callback."""
     if not settings.callbacks:
         return None
+    unaddressed = Unaddressed(sorted(settings.callbacks.keys() - {DEFAULT_SOURCE}))
 
     def react(connection: "Connection[Any]", standings: Sequence[Standing]) -> None:
-        arrived = [(one.identity, event) for one in standings for event in one.arrived]
+        arrived = [
+            (one.identity, event)
+            for one in standings
+            if one.identity.object == "payment_intent"
+            for event in one.arrived
+        ]
         columns = {
             "account": [identity.account for identity, _ in arrived],
             "livemode": [identity.livemode for identity, _ in arrived],
@@ -105,6 +86,12 @@ def reaction(settings: Settings) -> Reaction | None:
             "at": [event.created_at for _, event in arrived],
             "audience": settings.callback_origins,
         }
-        connection.execute(_TELL, columns)
+        unaddressed.lock(connection, standings)
+        if arrived:
+            connection.execute(_TELL, columns)
+            if unaddressed.audience:
+                connection.execute(_KEEP, columns)
+        unaddressed.tell(connection, standings)
 
-    return Reaction(frozenset({"payment_intent"}), react)
+    reads = {"payment_intent", *(ADDRESSED_BY if unaddressed.audience else ())}
+    return Reaction(frozenset(reads), react)
