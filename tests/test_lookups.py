@@ -12,6 +12,7 @@ from tests.observing import PRICE, Observing, observing
 from tests.pipeline import Pipeline
 from tests.stripe_names import coupon, discount, invoice, settle
 from workers.database import Connection
+from workers.lookup_seed import seed
 from workers.rebuild import Rebuild
 
 TIERS = [{"up_to": 5, "unit_amount": 700}, {"up_to": None, "unit_amount": 600}]
@@ -281,6 +282,31 @@ def test_lines_past_the_tenth_are_fetched(stripe: Observing) -> None:
     stripe.double.account.change(made, "invoice.updated", status="paid")
     stripe.drain()
     assert [("invoice", made["id"])] == stripe.lookups()
+
+
+# ------------------------------------------------------------------ a database from before
+
+
+def test_what_the_tables_named_before_there_were_lookups_is_wanted_once(stripe: Observing) -> None:
+    account = stripe.double.account
+    coupon(account, "HALF", 50)
+    discount(account, stripe.subscribe(), "HALF")
+    charge = stripe.charge()
+    settle(account, charge)
+    settle(account, account.refund({"charge": charge["id"], "amount": "500"}))
+    invoice(account, 12)
+    stripe.drain()
+    stripe.database.execute("TRUNCATE lookups")
+    stripe.database.execute("UPDATE subscription_versions SET missing = '[]'")
+    assert seed(stripe.database)
+    assert ["balance_transaction", "balance_transaction", "invoice", "subscription"] == [
+        kind for (kind,) in stripe.lookups("object")
+    ]
+    while stripe.look_up():
+        pass
+    assert [] == stripe.lookups()
+    assert [("new", 10_00, False)] == stripe.ledger()
+    assert not seed(stripe.database)
 
 
 # ------------------------------------------------------------------ once, and whatever fails

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from psycopg import Connection
+from psycopg.rows import tuple_row
 
 from ingest.event import Event, Identity
 from ingest.settings import Settings
@@ -90,12 +91,18 @@ def reaction(_: Settings) -> Reaction:
 def react(connection: "Connection[Any]", standings: Sequence[Standing]) -> None:
     """Bring the lookups up to date with the rows of these objects."""
     arrived = [one.identity for one in standings]
-    wanted = [Want(*row) for row in connection.execute(_WANTED, _columns(arrived)).fetchall()]
-    lookups.want(connection, wanted)
-    missing = {each.identity for each in wanted}
+    found = wanted(connection, arrived)
+    lookups.want(connection, found)
+    missing = {each.identity for each in found}
     complete = [each for each in arrived if each.object in FETCHED and each not in missing]
     answered = [number for one in standings for event in one.arrived if (number := question(event))]
     lookups.settle(connection, complete, answered)
+
+
+def wanted(connection: "Connection[Any]", naming: Sequence[Identity]) -> list[Want]:
+    """What the rows of these objects name and the tables lack."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        return [Want(*row) for row in cursor.execute(_WANTED, _columns(naming)).fetchall()]
 
 
 def question(event: Event) -> int | None:

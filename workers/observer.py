@@ -24,6 +24,7 @@ from workers import lookups
 from workers.database import dial
 from workers.folding import reason
 from workers.look_up import KINDS, Kind, Told
+from workers.lookup_seed import seed
 from workers.lookups import Lookup
 from workers.observations import ObservedLog
 from workers.rate_limit import is_live
@@ -55,6 +56,7 @@ class Observer:
         self._pause = CreatorsPause(self._redis, settings)
         self._own = settings.account_of(DEFAULT_SOURCE)
         self._database: psycopg.Connection[Any] | None = None
+        self._seeded = False
         self._failures = 0
         self._rests_until = 0.0
 
@@ -63,6 +65,10 @@ class Observer:
 
         Raises what AWAY names while a server is: nothing is lost by that.
         """
+        if not self._seeded:
+            self._seeded = True
+            if seed(self._connected()):
+                log.info("what the tables named before is wanted, too")
         paused = self._pause.now() is not None
         if monotonic() < self._rests_until or (paused and not self._pause.may_try()):
             return 0
