@@ -283,6 +283,7 @@ CREATE TABLE IF NOT EXISTS payment_intents (
 );
 CREATE INDEX IF NOT EXISTS payment_intents_by_creation ON payment_intents (created_at);
 CREATE INDEX IF NOT EXISTS payment_intents_by_customer ON payment_intents (customer_id);
+CREATE INDEX IF NOT EXISTS payment_intents_by_invoice ON payment_intents (invoice_id) WHERE invoice_id IS NOT NULL;
 COMMENT ON TABLE payment_intents IS 'One row a PaymentIntent, as Stripe last described it. The view payments joins what other objects tell of it.';
 COMMENT ON COLUMN payment_intents.id IS 'Stripe''s id of the PaymentIntent, pi_…';
 COMMENT ON COLUMN payment_intents.amount IS 'What is to be paid, in minor units of currency.';
@@ -343,6 +344,7 @@ CREATE TABLE IF NOT EXISTS charges (
     balance_transaction_id text,
     billing_email          text,
     receipt_email          text,
+    payer                  text,
     metadata               jsonb       NOT NULL,
     created_at             timestamptz NOT NULL,
     updated_at             timestamptz NOT NULL,
@@ -350,8 +352,19 @@ CREATE TABLE IF NOT EXISTS charges (
     PRIMARY KEY (account, livemode, id)
 );
 ALTER TABLE charges ADD COLUMN IF NOT EXISTS failure_balance_transaction_id text;
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'charges'::regclass AND attname = 'payer') THEN
+        ALTER TABLE charges ADD COLUMN payer text;
+        UPDATE charges SET payer = coalesce(customer_id, lower(coalesce(billing_email, receipt_email)));
+    END IF;
+END
+$$;
 CREATE INDEX IF NOT EXISTS charges_by_creation ON charges (created_at);
 CREATE INDEX IF NOT EXISTS charges_by_intent ON charges (payment_intent_id);
+CREATE INDEX IF NOT EXISTS charges_by_invoice ON charges (invoice_id) WHERE invoice_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS charges_by_payer ON charges (payer, created_at)
+    WHERE payer IS NOT NULL AND paid AND amount_captured > 0;
 COMMENT ON TABLE charges IS 'One row a charge, that is an attempt to take money, as Stripe last described it. A charge without a PaymentIntent (payment_intent_id IS NULL) is in no row of payments.';
 COMMENT ON COLUMN charges.id IS 'Stripe''s id of the charge, ch_… or py_…';
 COMMENT ON COLUMN charges.payment_intent_id IS 'The PaymentIntent that it is an attempt of; null for what old integrations charge directly.';
@@ -385,6 +398,7 @@ COMMENT ON COLUMN charges.balance_transaction_id IS 'What it put on the balance;
 COMMENT ON COLUMN charges.failure_balance_transaction_id IS 'What took that back, where the payment failed after it had counted.';
 COMMENT ON COLUMN charges.billing_email IS 'The e-mail address that the payer gave.';
 COMMENT ON COLUMN charges.receipt_email IS 'Where the receipt goes.';
+COMMENT ON COLUMN charges.payer IS 'Who pays, for counting: the customer''s id, else a guest''s e-mail address in small letters; null where neither is known.';
 
 CREATE TABLE IF NOT EXISTS refunds (
     account                text        NOT NULL,
@@ -407,6 +421,7 @@ CREATE TABLE IF NOT EXISTS refunds (
 );
 ALTER TABLE refunds ADD COLUMN IF NOT EXISTS failure_balance_transaction_id text;
 CREATE INDEX IF NOT EXISTS refunds_by_charge ON refunds (charge_id);
+CREATE INDEX IF NOT EXISTS refunds_by_creation ON refunds (created_at);
 COMMENT ON TABLE refunds IS 'One row a refund, as its own events last described it; all_refunds adds those that only their charge told of.';
 COMMENT ON COLUMN refunds.id IS 'Stripe''s id of the refund, re_… or pyr_…';
 COMMENT ON COLUMN refunds.charge_id IS 'The charge that it gives back.';
@@ -439,6 +454,8 @@ CREATE TABLE IF NOT EXISTS charge_refunds (
     PRIMARY KEY (account, livemode, charge_id, id)
 );
 ALTER TABLE charge_refunds ADD COLUMN IF NOT EXISTS failure_balance_transaction_id text;
+CREATE INDEX IF NOT EXISTS charge_refunds_by_id ON charge_refunds (id);
+CREATE INDEX IF NOT EXISTS charge_refunds_by_creation ON charge_refunds (created_at);
 COMMENT ON TABLE charge_refunds IS 'The refunds that the newest event of each charge lists, in API versions before 2022-11-15: at most its newest ten. all_refunds has each refund once.';
 COMMENT ON COLUMN charge_refunds.charge_id IS 'The charge that lists it.';
 COMMENT ON COLUMN charge_refunds.id IS 'Stripe''s id of the refund.';
@@ -476,6 +493,7 @@ CREATE TABLE IF NOT EXISTS disputes (
 );
 ALTER TABLE disputes ADD COLUMN IF NOT EXISTS balance_transaction_ids jsonb NOT NULL DEFAULT '[]';
 CREATE INDEX IF NOT EXISTS disputes_by_charge ON disputes (charge_id);
+CREATE INDEX IF NOT EXISTS disputes_by_creation ON disputes (created_at);
 COMMENT ON TABLE disputes IS 'One row a dispute or inquiry, as Stripe last described it.';
 COMMENT ON COLUMN disputes.id IS 'Stripe''s id of the dispute, du_… or dp_…';
 COMMENT ON COLUMN disputes.charge_id IS 'The disputed charge.';
@@ -1132,7 +1150,7 @@ SELECT
     CASE WHEN paid.latest_charge_id IS NULL THEN 0 ELSE charges.amount_captured END AS amount_captured,
     CASE WHEN paid.latest_charge_id IS NULL THEN 0
         ELSE charges.amount_refunded
-            - least(charges.amount_refunded, coalesce(charges.amount - charges.amount_captured, 0))
+            - least(charges.amount_refunded, greatest(charges.amount - charges.amount_captured, 0))
     END AS amount_refunded,
     coalesce(charges.disputed, false) OR contested.charge_id IS NOT NULL AS disputed,
     contested.status AS dispute_status,
@@ -1200,6 +1218,30 @@ COMMENT ON COLUMN payments.amount_disputed IS 'What was disputed, in minor units
 COMMENT ON COLUMN payments.amount_lost IS 'What disputes lost, in minor units; null where no event of the dispute came.';
 COMMENT ON COLUMN payments.metadata IS 'The PaymentIntent''s own keys and values.';
 COMMENT ON COLUMN payments.stale IS 'Whether its newest event, or its charge''s, could not be digested: see dead_letters.';
+
+CREATE OR REPLACE VIEW invoice_plans AS
+SELECT invoices.account, invoices.livemode, invoices.id AS invoice_id, coalesce(
+    (
+        SELECT coalesce(price_list.plan_type, line.plan_type)
+        FROM invoice_lines AS line
+        LEFT JOIN price_list
+            ON price_list.account = line.account AND price_list.livemode = line.livemode
+            AND price_list.id = line.price_id
+        WHERE line.account = invoices.account AND line.livemode = invoices.livemode
+            AND line.invoice_id = invoices.id
+            AND coalesce(price_list.plan_type, line.plan_type) IS NOT NULL
+        ORDER BY line.proration, line.amount DESC, line.id
+        LIMIT 1
+    ),
+    subscriptions.plan_type
+) AS plan_type
+FROM invoices
+LEFT JOIN subscriptions
+    ON subscriptions.account = invoices.account AND subscriptions.livemode = invoices.livemode
+    AND subscriptions.id = invoices.subscription_id;
+COMMENT ON VIEW invoice_plans IS 'The plan that each invoice bills: that of its greatest line, prorations last, else of its subscription.';
+COMMENT ON COLUMN invoice_plans.invoice_id IS 'The invoice.';
+COMMENT ON COLUMN invoice_plans.plan_type IS 'Its plan; null where neither tells one.';
 
 -- ------------------------------------------------------------ recurring revenue
 
@@ -1650,6 +1692,1212 @@ provider: who gave it; null where both are the same currency.
 per_currency: what one euro cost of currency.
 per_target: what one euro cost of target, so that rate is exactly per_target / per_currency.';
 
+-- ------------------------------------------------------------ metrics: what adds up
+
+-- What each PaymentIntent and each charge adds to the figures, at its own instant. Only the split that is asked for is
+-- looked up, as a plan costs more than all the rest.
+CREATE OR REPLACE FUNCTION payment_facts(since timestamptz, until timestamptz, split text)
+RETURNS TABLE (
+    at timestamptz, account text, livemode boolean, currency text, source text, split_value text,
+    payments integer, attempted integer, succeeded integer, failed integer, unseen_charges integer,
+    attempts integer, successful_attempts integer, card_attempts integer, authorized integer,
+    paid_charges integer, anonymous_charges integer, gross bigint, refunded_charges integer, refunded bigint,
+    disputed_charges integer, lost bigint, unseen_refunds integer, unseen_disputes integer
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT intent.created_at, intent.account, intent.livemode, intent.currency, intent.source,
+        coalesce(CASE payment_facts.split
+            WHEN 'source' THEN intent.source
+            WHEN 'origin' THEN intent.origin
+            WHEN 'plan' THEN (
+                SELECT payments.plan_type FROM payments
+                WHERE payments.account = intent.account AND payments.livemode = intent.livemode
+                    AND payments.id = intent.id
+            )
+            WHEN 'payment_method' THEN coalesce(latest.payment_method_type, intent.payment_method_type)
+        END, ''),
+        1, attempt.made::integer, (intent.status = 'succeeded')::integer,
+        (attempt.made AND (
+            intent.status IN ('requires_payment_method', 'requires_confirmation', 'requires_action')
+            OR (intent.status = 'canceled' AND intent.last_error_code IS NOT NULL)
+        ))::integer,
+        (intent.latest_charge_id IS NOT NULL AND latest.id IS NULL)::integer,
+        0, 0, 0, 0, 0, 0, 0::bigint, 0, 0::bigint, 0, 0::bigint, 0, 0
+    FROM payment_intents AS intent
+    LEFT JOIN charges AS latest
+        ON latest.account = intent.account AND latest.livemode = intent.livemode
+        AND latest.id = intent.latest_charge_id AND latest.payment_intent_id = intent.id
+    CROSS JOIN LATERAL (
+        SELECT intent.latest_charge_id IS NOT NULL OR intent.last_error_code IS NOT NULL
+            OR intent.status IN ('succeeded', 'processing', 'requires_capture') AS made
+    ) AS attempt
+    WHERE intent.created_at >= payment_facts.since AND intent.created_at < payment_facts.until
+    UNION ALL
+    SELECT charge.created_at, charge.account, charge.livemode, charge.currency, charge.source,
+        coalesce(CASE payment_facts.split
+            WHEN 'source' THEN charge.source
+            WHEN 'origin' THEN coalesce(
+                (
+                    SELECT intent.origin FROM payment_intents AS intent
+                    WHERE intent.account = charge.account AND intent.livemode = charge.livemode
+                        AND intent.id = charge.payment_intent_id
+                ),
+                charge.metadata ->> 'source'
+            )
+            WHEN 'plan' THEN coalesce(
+                (
+                    SELECT payments.plan_type FROM payments
+                    WHERE payments.account = charge.account AND payments.livemode = charge.livemode
+                        AND payments.id = charge.payment_intent_id
+                ),
+                (
+                    SELECT invoice_plans.plan_type FROM invoice_plans
+                    WHERE invoice_plans.account = charge.account AND invoice_plans.livemode = charge.livemode
+                        AND invoice_plans.invoice_id = charge.invoice_id
+                ),
+                charge.metadata ->> 'plan_type'
+            )
+            WHEN 'payment_method' THEN charge.payment_method_type
+        END, ''),
+        0, 0, 0, 0, 0,
+        1, (charge.status = 'succeeded')::integer,
+        issuer.asked::integer,
+        (issuer.asked AND coalesce(charge.network_status = 'approved_by_network', charge.paid))::integer,
+        money.taken::integer, (money.taken AND charge.payer IS NULL)::integer, charge.amount_captured,
+        (money.given_back > 0)::integer, money.given_back,
+        coalesce(dispute.formal > 0, false)::integer, coalesce(dispute.lost, 0),
+        CASE WHEN money.given_back > 0 THEN (
+            SELECT (coalesce(sum(refund.amount), 0) < money.given_back)::integer
+            FROM (
+                SELECT refunds.id, refunds.amount FROM refunds
+                WHERE refunds.account = charge.account AND refunds.livemode = charge.livemode
+                    AND refunds.charge_id = charge.id AND coalesce(refunds.status, '') NOT IN ('failed', 'canceled')
+                UNION
+                SELECT listed.id, listed.amount FROM charge_refunds AS listed
+                WHERE listed.account = charge.account AND listed.livemode = charge.livemode
+                    AND listed.charge_id = charge.id AND coalesce(listed.status, '') NOT IN ('failed', 'canceled')
+            ) AS refund
+        ) ELSE 0 END,
+        ((charge.disputed AND coalesce(dispute.seen, 0) = 0) OR coalesce(dispute.elsewhere, 0) > 0)::integer
+    FROM charges AS charge
+    CROSS JOIN LATERAL (
+        SELECT charge.paid AND charge.amount_captured > 0 AS taken,
+            charge.amount_refunded
+                - least(charge.amount_refunded, greatest(charge.amount - charge.amount_captured, 0)) AS given_back
+    ) AS money
+    CROSS JOIN LATERAL (
+        SELECT charge.payment_method_type IN ('card', 'card_present', 'interac_present')
+            AND charge.outcome_type IS DISTINCT FROM 'blocked'
+            AND charge.network_status IS DISTINCT FROM 'not_sent_to_network' AS asked
+    ) AS issuer
+    LEFT JOIN LATERAL (
+        SELECT count(*) AS seen,
+            count(*) FILTER (WHERE disputes.status NOT LIKE 'warning%') AS formal,
+            (sum(disputes.amount) FILTER (WHERE NOT disputes.won AND disputes.currency = charge.currency))::bigint
+                AS lost,
+            count(*) FILTER (WHERE NOT disputes.won AND disputes.currency <> charge.currency) AS elsewhere
+        FROM disputes
+        WHERE disputes.account = charge.account AND disputes.livemode = charge.livemode
+            AND disputes.charge_id = charge.id
+    ) AS dispute ON true
+    WHERE charge.created_at >= payment_facts.since AND charge.created_at < payment_facts.until;
+END;
+COMMENT ON FUNCTION payment_facts IS 'What each PaymentIntent, and each charge, adds to the figures of payments, a row each: 1 or 0 in each count, and amounts in minor units. The figures are sums of these.
+at: when it was made.
+account: the Stripe account.
+split: the breakdown that is asked for: source, origin, plan or payment_method; any other gives none.
+split_value: its value, empty where it is unknown or none was asked for.
+payments: a PaymentIntent.
+attempted: one that was tried: it names a charge or an error, or is paid, authorised or processing.
+succeeded: one that is paid.
+failed: one that was tried, waits for another try or was canceled after an error.
+unseen_charges: one whose newest charge is only known by its id.
+attempts: a charge.
+successful_attempts: one that succeeded; an authorisation, too.
+card_attempts: one by card that reached the issuer: blocked ones did not.
+authorized: one of these that the issuer approved.
+paid_charges: a charge that took money.
+anonymous_charges: one of these of which neither customer nor e-mail is known.
+gross: what was captured.
+refunded_charges: a charge of which something captured was given back.
+refunded: what was given back of what was captured.
+disputed_charges: a charge with a dispute that is no mere inquiry.
+lost: what disputes lost.
+unseen_refunds: a charge of which more was given back than its known refunds come to.
+unseen_disputes: a charge that was disputed, and no dispute in its currency is known.';
+
+-- What refunds, disputes and balance transactions add, each at its own instant, and at that of a charge or refund what is
+-- not known of the balance yet.
+CREATE OR REPLACE FUNCTION settlement_facts(since timestamptz, until timestamptz)
+RETURNS TABLE (
+    at timestamptz, account text, livemode boolean, currency text, source text,
+    refunds integer, refund_amount bigint, failed_refunds integer,
+    disputes integer, dispute_amount bigint, inquiries integer,
+    disputes_won integer, disputes_lost integer, lost_amount bigint,
+    transactions integer, fees bigint, cash bigint, paid_out bigint,
+    pending integer, pending_amount bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT refund.created_at, refund.account, refund.livemode, refund.currency, refund.source,
+        refund.made::integer, CASE WHEN refund.made THEN refund.amount ELSE 0 END, (NOT refund.made)::integer,
+        0, 0::bigint, 0, 0, 0, 0::bigint, 0, 0::bigint, 0::bigint, 0::bigint,
+        refund.waits::integer, CASE WHEN refund.waits THEN -refund.amount ELSE 0 END
+    FROM (
+        SELECT all_refunds.*, coalesce(all_refunds.status, '') NOT IN ('failed', 'canceled') AS made,
+            coalesce(all_refunds.status, '') NOT IN ('failed', 'canceled', 'requires_action') AND NOT EXISTS (
+                SELECT FROM balance_transactions AS movement
+                WHERE movement.account = all_refunds.account AND movement.livemode = all_refunds.livemode
+                    AND movement.id = all_refunds.balance_transaction_id AND movement.source_id = all_refunds.id
+            ) AS waits
+        FROM all_refunds
+    ) AS refund
+    WHERE refund.created_at >= settlement_facts.since AND refund.created_at < settlement_facts.until
+    UNION ALL
+    SELECT dispute.created_at, dispute.account, dispute.livemode, dispute.currency, dispute.source,
+        0, 0::bigint, 0,
+        (dispute.status NOT LIKE 'warning%')::integer,
+        CASE WHEN dispute.status NOT LIKE 'warning%' THEN dispute.amount ELSE 0 END,
+        (dispute.status LIKE 'warning%')::integer,
+        coalesce(dispute.won, false)::integer, coalesce(NOT dispute.won, false)::integer,
+        CASE WHEN NOT dispute.won THEN dispute.amount ELSE 0 END,
+        0, 0::bigint, 0::bigint, 0::bigint, 0, 0::bigint
+    FROM disputes AS dispute
+    WHERE dispute.created_at >= settlement_facts.since AND dispute.created_at < settlement_facts.until
+    UNION ALL
+    SELECT movement.created_at, movement.account, movement.livemode, movement.currency, movement.source,
+        0, 0::bigint, 0, 0, 0::bigint, 0, 0, 0, 0::bigint,
+        1,
+        CASE WHEN movement.category = 'fee' THEN movement.fee - movement.amount ELSE movement.fee END,
+        CASE WHEN movement.moved THEN 0 ELSE movement.net END,
+        CASE WHEN movement.moved THEN -movement.net ELSE 0 END,
+        0, 0::bigint
+    FROM (
+        SELECT balance_transactions.*, kind.category, kind.category ~ '^(payout|topup)' AS moved
+        FROM balance_transactions
+        CROSS JOIN LATERAL (
+            SELECT coalesce(balance_transactions.reporting_category, balance_transactions.type) AS category
+        ) AS kind
+    ) AS movement
+    WHERE movement.created_at >= settlement_facts.since AND movement.created_at < settlement_facts.until
+    UNION ALL
+    SELECT charge.created_at, charge.account, charge.livemode, charge.currency, charge.source,
+        0, 0::bigint, 0, 0, 0::bigint, 0, 0, 0, 0::bigint, 0, 0::bigint, 0::bigint, 0::bigint,
+        1, charge.amount_captured
+    FROM charges AS charge
+    WHERE charge.created_at >= settlement_facts.since AND charge.created_at < settlement_facts.until
+        AND charge.paid AND charge.amount_captured > 0
+        AND NOT EXISTS (
+            SELECT FROM balance_transactions AS movement
+            WHERE movement.account = charge.account AND movement.livemode = charge.livemode
+                AND movement.id = charge.balance_transaction_id AND movement.source_id = charge.id
+        );
+END;
+COMMENT ON FUNCTION settlement_facts IS 'What each refund, dispute and balance transaction adds to the figures, a row each, and each charge and refund whose balance transaction is not known yet: 1 or 0 in each count, and amounts in minor units of currency. The figures are sums of these.
+at: when it was made.
+account: the Stripe account.
+refunds: a refund that neither failed nor was canceled.
+refund_amount: what it gives back.
+failed_refunds: one that did.
+disputes: a dispute that is no mere inquiry.
+dispute_amount: what it disputes.
+inquiries: an inquiry, which moves no funds.
+disputes_won: a dispute that was won.
+disputes_lost: a dispute that was lost.
+lost_amount: what it lost.
+transactions: a balance transaction.
+fees: its fee; of one that is a fee itself, what it takes.
+cash: its net, unless it only moves the balance to or from a bank.
+paid_out: what it moves to a bank; negative where it comes from there.
+pending: a charge that took money, or a refund, whose balance transaction is not known yet.
+pending_amount: what it takes (positive) or gives back (negative), in its own currency.';
+
+-- ------------------------------------------------------------ metrics: rollups
+
+-- The facts of each 15 minutes, UTC, added up. A bucket's rows are replaced as a set, by refresh_rollups, and while a
+-- bucket is queued its figures are read from the facts instead: rollups make figures fast, and never older.
+CREATE TABLE IF NOT EXISTS payment_rollups (
+    split               text        NOT NULL,
+    bucket              timestamptz NOT NULL,
+    account             text        NOT NULL,
+    livemode            boolean     NOT NULL,
+    currency            text        NOT NULL,
+    source              text        NOT NULL,
+    split_value         text        NOT NULL,
+    payments            integer     NOT NULL,
+    attempted           integer     NOT NULL,
+    succeeded           integer     NOT NULL,
+    failed              integer     NOT NULL,
+    unseen_charges      integer     NOT NULL,
+    attempts            integer     NOT NULL,
+    successful_attempts integer     NOT NULL,
+    card_attempts       integer     NOT NULL,
+    authorized          integer     NOT NULL,
+    paid_charges        integer     NOT NULL,
+    anonymous_charges   integer     NOT NULL,
+    gross               bigint      NOT NULL,
+    refunded_charges    integer     NOT NULL,
+    refunded            bigint      NOT NULL,
+    disputed_charges    integer     NOT NULL,
+    lost                bigint      NOT NULL,
+    unseen_refunds      integer     NOT NULL,
+    unseen_disputes     integer     NOT NULL
+) PARTITION BY LIST (split);
+CREATE TABLE IF NOT EXISTS payment_rollups_none PARTITION OF payment_rollups FOR VALUES IN ('none');
+CREATE TABLE IF NOT EXISTS payment_rollups_origin PARTITION OF payment_rollups FOR VALUES IN ('origin');
+CREATE TABLE IF NOT EXISTS payment_rollups_plan PARTITION OF payment_rollups FOR VALUES IN ('plan');
+CREATE TABLE IF NOT EXISTS payment_rollups_method PARTITION OF payment_rollups FOR VALUES IN ('payment_method');
+CREATE INDEX IF NOT EXISTS payment_rollups_by_bucket ON payment_rollups (bucket);
+COMMENT ON TABLE payment_rollups IS 'What payment_facts add up to in each 15 minutes, UTC. Ask payment_metrics instead: it knows which of these are due to be made anew.';
+COMMENT ON COLUMN payment_rollups.split IS 'By what its rows are broken down beside source: none, origin, plan or payment_method. Rows of one split hold each payment once.';
+COMMENT ON COLUMN payment_rollups.bucket IS 'The first instant of the 15 minutes.';
+COMMENT ON COLUMN payment_rollups.account IS 'The Stripe account.';
+COMMENT ON COLUMN payment_rollups.livemode IS 'True for real money, false for test data.';
+COMMENT ON COLUMN payment_rollups.currency IS 'Three letters, in lower case; of all amounts here.';
+COMMENT ON COLUMN payment_rollups.source IS 'Which endpoint received the newest event: the last part of /webhooks/{source}.';
+COMMENT ON COLUMN payment_rollups.split_value IS 'The split''s value; empty where it is unknown.';
+
+CREATE TABLE IF NOT EXISTS settlement_rollups (
+    bucket         timestamptz NOT NULL,
+    account        text        NOT NULL,
+    livemode       boolean     NOT NULL,
+    currency       text        NOT NULL,
+    source         text        NOT NULL,
+    refunds        integer     NOT NULL,
+    refund_amount  bigint      NOT NULL,
+    failed_refunds integer     NOT NULL,
+    disputes       integer     NOT NULL,
+    dispute_amount bigint      NOT NULL,
+    inquiries      integer     NOT NULL,
+    disputes_won   integer     NOT NULL,
+    disputes_lost  integer     NOT NULL,
+    lost_amount    bigint      NOT NULL,
+    transactions   integer     NOT NULL,
+    fees           bigint      NOT NULL,
+    cash           bigint      NOT NULL,
+    paid_out       bigint      NOT NULL,
+    pending        integer     NOT NULL,
+    pending_amount bigint      NOT NULL
+);
+CREATE INDEX IF NOT EXISTS settlement_rollups_by_bucket ON settlement_rollups (bucket);
+COMMENT ON TABLE settlement_rollups IS 'What settlement_facts add up to in each 15 minutes, UTC. Ask refund_metrics, dispute_metrics and balance_metrics instead: they know which of these are due to be made anew.';
+COMMENT ON COLUMN settlement_rollups.bucket IS 'The first instant of the 15 minutes.';
+COMMENT ON COLUMN settlement_rollups.account IS 'The Stripe account.';
+COMMENT ON COLUMN settlement_rollups.livemode IS 'True for real money, false for test data.';
+COMMENT ON COLUMN settlement_rollups.currency IS 'Three letters, in lower case; of all amounts here.';
+COMMENT ON COLUMN settlement_rollups.source IS 'Which endpoint received the newest event: the last part of /webhooks/{source}.';
+
+-- Without a key, so that no writer ever waits for another. Who takes a row makes the bucket anew in the same transaction.
+CREATE TABLE IF NOT EXISTS rollup_queue (
+    bucket    timestamptz NOT NULL,
+    queued_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE rollup_queue IS 'The 15 minutes whose rollups are due to be made anew, as often as something changed in them. Written by triggers, in the transaction that changes what the facts are made of.';
+COMMENT ON COLUMN rollup_queue.bucket IS 'The first instant of the 15 minutes.';
+COMMENT ON COLUMN rollup_queue.queued_at IS 'Since when.';
+
+CREATE OR REPLACE FUNCTION bucket_of(instant timestamptz) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE
+RETURN date_bin('15 minutes', instant, '2000-01-01 00:00+00');
+COMMENT ON FUNCTION bucket_of IS 'The first instant of the 15 minutes, UTC, that an instant is in. Every time zone''s offset since 1972 is a multiple of these.
+instant: the instant.';
+
+CREATE OR REPLACE FUNCTION payments_rolled_up(since timestamptz, until timestamptz) RETURNS SETOF payment_rollups
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT split.name, bucket_of(fact.at), fact.account, fact.livemode, fact.currency, fact.source, fact.split_value,
+        sum(fact.payments)::integer, sum(fact.attempted)::integer, sum(fact.succeeded)::integer,
+        sum(fact.failed)::integer, sum(fact.unseen_charges)::integer,
+        sum(fact.attempts)::integer, sum(fact.successful_attempts)::integer, sum(fact.card_attempts)::integer,
+        sum(fact.authorized)::integer, sum(fact.paid_charges)::integer, sum(fact.anonymous_charges)::integer,
+        sum(fact.gross)::bigint, sum(fact.refunded_charges)::integer, sum(fact.refunded)::bigint,
+        sum(fact.disputed_charges)::integer, sum(fact.lost)::bigint,
+        sum(fact.unseen_refunds)::integer, sum(fact.unseen_disputes)::integer
+    FROM (VALUES ('none'), ('origin'), ('plan'), ('payment_method')) AS split (name)
+    CROSS JOIN LATERAL payment_facts(payments_rolled_up.since, payments_rolled_up.until, split.name) AS fact
+    GROUP BY 1, 2, 3, 4, 5, 6, 7;
+END;
+COMMENT ON FUNCTION payments_rolled_up IS 'What payment_rollups must hold for the facts of a range of whole buckets. Its columns are those of payment_rollups.';
+
+CREATE OR REPLACE FUNCTION settlements_rolled_up(since timestamptz, until timestamptz) RETURNS SETOF settlement_rollups
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT bucket_of(fact.at), fact.account, fact.livemode, fact.currency, fact.source,
+        sum(fact.refunds)::integer, sum(fact.refund_amount)::bigint, sum(fact.failed_refunds)::integer,
+        sum(fact.disputes)::integer, sum(fact.dispute_amount)::bigint, sum(fact.inquiries)::integer,
+        sum(fact.disputes_won)::integer, sum(fact.disputes_lost)::integer, sum(fact.lost_amount)::bigint,
+        sum(fact.transactions)::integer, sum(fact.fees)::bigint, sum(fact.cash)::bigint, sum(fact.paid_out)::bigint,
+        sum(fact.pending)::integer, sum(fact.pending_amount)::bigint
+    FROM settlement_facts(settlements_rolled_up.since, settlements_rolled_up.until) AS fact
+    GROUP BY 1, 2, 3, 4, 5;
+END;
+COMMENT ON FUNCTION settlements_rolled_up IS 'What settlement_rollups must hold for the facts of a range of whole buckets. Its columns are those of settlement_rollups.';
+
+-- One at a time, in a transaction of its own: who takes the lock takes what is queued afterwards, in a later statement,
+-- and adds up in one later still. So it sees all that was committed with what it took; what commits meanwhile has rows
+-- of its own in the queue, and comes next. Rests on READ COMMITTED.
+CREATE OR REPLACE FUNCTION refresh_rollups(at_most integer) RETURNS integer
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    due timestamptz[];
+BEGIN
+    PERFORM pg_advisory_xact_lock('rollup_queue'::regclass::oid::integer, 0);
+    WITH oldest AS (
+        SELECT queued.bucket FROM rollup_queue AS queued GROUP BY queued.bucket ORDER BY min(queued.queued_at) LIMIT at_most
+    ), taken AS (
+        DELETE FROM rollup_queue AS queued USING oldest WHERE queued.bucket = oldest.bucket RETURNING queued.bucket
+    )
+    SELECT array_agg(DISTINCT taken.bucket) INTO due FROM taken;
+    IF due IS NULL THEN
+        RETURN 0;
+    END IF;
+    DELETE FROM payment_rollups WHERE bucket = ANY (due);
+    INSERT INTO payment_rollups
+    SELECT anew.* FROM unnest(due) AS one (bucket)
+    CROSS JOIN LATERAL payments_rolled_up(one.bucket, one.bucket + interval '15 minutes') AS anew;
+    DELETE FROM settlement_rollups WHERE bucket = ANY (due);
+    INSERT INTO settlement_rollups
+    SELECT anew.* FROM unnest(due) AS one (bucket)
+    CROSS JOIN LATERAL settlements_rolled_up(one.bucket, one.bucket + interval '15 minutes') AS anew;
+    RETURN cardinality(due);
+END
+$$;
+
+-- What queues buckets: every change of a row that some fact is made of, by whatever means it is made. A fact of one
+-- object that another decides (a charge's plan is its invoice's) is found by the indexes that lead to it.
+
+CREATE OR REPLACE FUNCTION queue_payments(accounts text[], livemodes boolean[], ids text[]) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    INSERT INTO rollup_queue (bucket)
+    SELECT bucket_of(intent.created_at) FROM unnest(accounts, livemodes, ids) AS changed (account, livemode, id)
+    JOIN payment_intents AS intent
+        ON intent.account = changed.account AND intent.livemode = changed.livemode AND intent.id = changed.id
+    UNION
+    SELECT bucket_of(charge.created_at) FROM unnest(accounts, livemodes, ids) AS changed (account, livemode, id)
+    JOIN charges AS charge
+        ON charge.account = changed.account AND charge.livemode = changed.livemode
+        AND charge.payment_intent_id = changed.id;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION queue_invoices(accounts text[], livemodes boolean[], ids text[]) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    INSERT INTO rollup_queue (bucket)
+    SELECT bucket_of(charge.created_at) FROM unnest(accounts, livemodes, ids) AS changed (account, livemode, id)
+    JOIN charges AS charge
+        ON charge.account = changed.account AND charge.livemode = changed.livemode AND charge.invoice_id = changed.id
+    GROUP BY 1;
+    PERFORM queue_payments(array_agg(paid.account), array_agg(paid.livemode), array_agg(paid.id))
+    FROM (
+        SELECT intent.account, intent.livemode, intent.id
+        FROM unnest(accounts, livemodes, ids) AS changed (account, livemode, id)
+        JOIN payment_intents AS intent
+            ON intent.account = changed.account AND intent.livemode = changed.livemode AND intent.invoice_id = changed.id
+        UNION
+        SELECT link.account, link.livemode, link.payment_intent_id
+        FROM unnest(accounts, livemodes, ids) AS changed (account, livemode, id)
+        JOIN invoice_payments AS link
+            ON link.account = changed.account AND link.livemode = changed.livemode AND link.invoice_id = changed.id
+        UNION
+        SELECT invoice.account, invoice.livemode, invoice.payment_intent_id
+        FROM unnest(accounts, livemodes, ids) AS changed (account, livemode, id)
+        JOIN invoices AS invoice
+            ON invoice.account = changed.account AND invoice.livemode = changed.livemode AND invoice.id = changed.id
+    ) AS paid
+    WHERE paid.id IS NOT NULL
+    HAVING count(*) > 0;
+END
+$$;
+
+-- A trigger function a table; "changed" are the rows before and after. What a row shows of itself alone queues its own
+-- bucket, which a cheap look at the keys finds; what others show of it is told apart by the columns that they look at.
+CREATE OR REPLACE FUNCTION queue_for_intents() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    INSERT INTO rollup_queue (bucket)
+    SELECT bucket_of(changed.created_at) FROM changed
+    UNION
+    SELECT bucket_of(charge.created_at) FROM changed
+    JOIN charges AS charge
+        ON charge.account = changed.account AND charge.livemode = changed.livemode
+        AND charge.payment_intent_id = changed.id;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION queue_for_charges() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    INSERT INTO rollup_queue (bucket)
+    SELECT bucket_of(changed.created_at) FROM changed
+    UNION
+    SELECT bucket_of(intent.created_at) FROM changed
+    JOIN payment_intents AS intent
+        ON intent.account = changed.account AND intent.livemode = changed.livemode
+        AND intent.id = changed.payment_intent_id;
+    RETURN NULL;
+END
+$$;
+
+-- Of refunds, in either of their tables, and of disputes.
+CREATE OR REPLACE FUNCTION queue_for_reversals() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    INSERT INTO rollup_queue (bucket)
+    SELECT bucket_of(changed.created_at) FROM changed
+    UNION
+    SELECT bucket_of(charge.created_at) FROM changed
+    JOIN charges AS charge
+        ON charge.account = changed.account AND charge.livemode = changed.livemode AND charge.id = changed.charge_id;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION queue_for_balance() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    INSERT INTO rollup_queue (bucket)
+    SELECT bucket_of(changed.created_at) FROM changed
+    UNION
+    SELECT bucket_of(charge.created_at) FROM changed
+    JOIN charges AS charge
+        ON charge.account = changed.account AND charge.livemode = changed.livemode AND charge.id = changed.source_id
+    UNION
+    SELECT bucket_of(refund.created_at) FROM changed
+    JOIN refunds AS refund
+        ON refund.account = changed.account AND refund.livemode = changed.livemode AND refund.id = changed.source_id
+    UNION
+    SELECT bucket_of(listed.created_at) FROM changed
+    JOIN charge_refunds AS listed
+        ON listed.account = changed.account AND listed.livemode = changed.livemode AND listed.id = changed.source_id;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION queue_for_invoices() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM queue_invoices(array_agg(account), array_agg(livemode), array_agg(id)) FROM changed HAVING count(*) > 0;
+    PERFORM queue_payments(array_agg(account), array_agg(livemode), array_agg(payment_intent_id)) FROM changed
+    WHERE payment_intent_id IS NOT NULL HAVING count(*) > 0;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION queue_for_invoice_lines() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM queue_invoices(array_agg(account), array_agg(livemode), array_agg(invoice_id))
+    FROM (SELECT DISTINCT account, livemode, invoice_id FROM changed) AS invoice HAVING count(*) > 0;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION queue_for_invoice_payments() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM queue_payments(array_agg(account), array_agg(livemode), array_agg(payment_intent_id)) FROM changed
+    WHERE payment_intent_id IS NOT NULL HAVING count(*) > 0;
+    RETURN NULL;
+END
+$$;
+
+-- A subscription changes with every period, and its invoices go back for years: only another plan concerns them.
+CREATE OR REPLACE FUNCTION queue_for_subscriptions() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM queue_invoices(array_agg(invoice.account), array_agg(invoice.livemode), array_agg(invoice.id))
+    FROM (
+        SELECT account, livemode, id FROM (
+            SELECT account, livemode, id, plan_type FROM before
+            UNION
+            SELECT account, livemode, id, plan_type FROM after
+        ) AS told
+        GROUP BY account, livemode, id HAVING count(*) > 1
+    ) AS changed
+    JOIN invoices AS invoice
+        ON invoice.account = changed.account AND invoice.livemode = changed.livemode
+        AND invoice.subscription_id = changed.id
+    HAVING count(*) > 0;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION queue_for_subscription() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM queue_invoices(array_agg(invoice.account), array_agg(invoice.livemode), array_agg(invoice.id))
+    FROM changed
+    JOIN invoices AS invoice
+        ON invoice.account = changed.account AND invoice.livemode = changed.livemode
+        AND invoice.subscription_id = changed.id
+    WHERE changed.plan_type IS NOT NULL
+    HAVING count(*) > 0;
+    RETURN NULL;
+END
+$$;
+
+-- Of prices and plans. That one gets a plan when lines have it already is so rare that no index leads from it to them.
+CREATE OR REPLACE FUNCTION queue_for_prices() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM queue_priced(array_agg(account), array_agg(livemode), array_agg(id))
+    FROM (
+        SELECT account, livemode, id FROM (
+            SELECT account, livemode, id, plan_type FROM before
+            UNION
+            SELECT account, livemode, id, plan_type FROM after
+        ) AS told
+        GROUP BY account, livemode, id HAVING count(*) > 1
+    ) AS changed
+    HAVING count(*) > 0;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION queue_for_price() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM queue_priced(array_agg(account), array_agg(livemode), array_agg(id)) FROM changed
+    WHERE plan_type IS NOT NULL HAVING count(*) > 0;
+    RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION queue_priced(accounts text[], livemodes boolean[], ids text[]) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    PERFORM queue_invoices(array_agg(line.account), array_agg(line.livemode), array_agg(line.invoice_id))
+    FROM (
+        SELECT DISTINCT line.account, line.livemode, line.invoice_id
+        FROM unnest(accounts, livemodes, ids) AS changed (account, livemode, id)
+        JOIN invoice_lines AS line
+            ON line.account = changed.account AND line.livemode = changed.livemode AND line.price_id = changed.id
+    ) AS line
+    HAVING count(*) > 0;
+END
+$$;
+
+DO $$
+DECLARE
+    fed record;
+BEGIN
+    FOR fed IN
+        SELECT * FROM (VALUES
+            ('payment_intents', 'queue_for_intents', NULL),
+            ('charges', 'queue_for_charges', NULL),
+            ('refunds', 'queue_for_reversals', NULL),
+            ('charge_refunds', 'queue_for_reversals', NULL),
+            ('disputes', 'queue_for_reversals', NULL),
+            ('balance_transactions', 'queue_for_balance', NULL),
+            ('invoices', 'queue_for_invoices', NULL),
+            ('invoice_lines', 'queue_for_invoice_lines', NULL),
+            ('invoice_payments', 'queue_for_invoice_payments', NULL),
+            ('subscriptions', 'queue_for_subscription', 'queue_for_subscriptions'),
+            ('prices', 'queue_for_price', 'queue_for_prices'),
+            ('plans', 'queue_for_price', 'queue_for_prices')
+        ) AS feeding (relation, each, of_both)
+    LOOP
+        EXECUTE format('CREATE OR REPLACE TRIGGER rolled_up_inserted AFTER INSERT ON %I REFERENCING NEW TABLE AS changed'
+            ' FOR EACH STATEMENT EXECUTE FUNCTION %I()', fed.relation, fed.each);
+        EXECUTE format('CREATE OR REPLACE TRIGGER rolled_up_deleted AFTER DELETE ON %I REFERENCING OLD TABLE AS changed'
+            ' FOR EACH STATEMENT EXECUTE FUNCTION %I()', fed.relation, fed.each);
+        IF fed.of_both IS NULL THEN
+            EXECUTE format('CREATE OR REPLACE TRIGGER rolled_up_before AFTER UPDATE ON %I REFERENCING OLD TABLE AS changed'
+                ' FOR EACH STATEMENT EXECUTE FUNCTION %I()', fed.relation, fed.each);
+            EXECUTE format('CREATE OR REPLACE TRIGGER rolled_up_after AFTER UPDATE ON %I REFERENCING NEW TABLE AS changed'
+                ' FOR EACH STATEMENT EXECUTE FUNCTION %I()', fed.relation, fed.each);
+        ELSE
+            EXECUTE format('CREATE OR REPLACE TRIGGER rolled_up_updated AFTER UPDATE ON %I'
+                ' REFERENCING OLD TABLE AS before NEW TABLE AS after FOR EACH STATEMENT EXECUTE FUNCTION %I()',
+                fed.relation, fed.of_both);
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- What was there before there were rollups, or before their facts meant what they mean now.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM configuration WHERE name = 'rollups' AND value = '1') THEN
+        INSERT INTO rollup_queue (bucket)
+        SELECT bucket_of(created_at) FROM payment_intents
+        UNION SELECT bucket_of(created_at) FROM charges
+        UNION SELECT bucket_of(created_at) FROM refunds
+        UNION SELECT bucket_of(created_at) FROM charge_refunds
+        UNION SELECT bucket_of(created_at) FROM disputes
+        UNION SELECT bucket_of(created_at) FROM balance_transactions
+        UNION SELECT bucket FROM payment_rollups
+        UNION SELECT bucket FROM settlement_rollups;
+        INSERT INTO configuration (name, value) VALUES ('rollups', '1')
+        ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+    END IF;
+END
+$$;
+
+-- ------------------------------------------------------------ metrics: payments
+
+-- How a range is read: of each period the whole buckets that are not queued from the rollups, all else from the facts.
+CREATE OR REPLACE FUNCTION rolled_up_spans(since timestamptz, until timestamptz, "by" text, time_zone text)
+RETURNS TABLE (
+    period_start timestamptz, period_end timestamptz, first_bucket timestamptz, end_bucket timestamptz
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT period.period_start, period.period_end, aligned.first_bucket, greatest(aligned.first_bucket, aligned.end_bucket)
+    FROM period_starts(rolled_up_spans.since, rolled_up_spans.until, rolled_up_spans."by", rolled_up_spans.time_zone)
+        AS period
+    CROSS JOIN LATERAL (
+        SELECT bucket_of(period.period_start + interval '15 minutes' - interval '1 microsecond') AS first_bucket,
+            bucket_of(period.period_end) AS end_bucket
+    ) AS aligned;
+END;
+COMMENT ON FUNCTION rolled_up_spans IS 'The periods of a range, each with the whole buckets in it.
+first_bucket: the first whole bucket of the period.
+end_bucket: the end of its last whole bucket; first_bucket where there is none.';
+
+CREATE OR REPLACE FUNCTION unrolled_spans(since timestamptz, until timestamptz, "by" text, time_zone text)
+RETURNS TABLE (period_start timestamptz, span_start timestamptz, span_end timestamptz)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT span.period_start, edge.span_start, edge.span_end
+    FROM rolled_up_spans(unrolled_spans.since, unrolled_spans.until, unrolled_spans."by", unrolled_spans.time_zone) AS span
+    CROSS JOIN LATERAL (VALUES
+        (span.period_start, least(span.first_bucket, span.period_end)),
+        (span.end_bucket, span.period_end)
+    ) AS edge (span_start, span_end)
+    WHERE edge.span_start < edge.span_end
+    UNION ALL
+    SELECT span.period_start, queued.bucket, queued.bucket + interval '15 minutes'
+    FROM rolled_up_spans(unrolled_spans.since, unrolled_spans.until, unrolled_spans."by", unrolled_spans.time_zone) AS span
+    JOIN (SELECT DISTINCT rollup_queue.bucket FROM rollup_queue) AS queued
+        ON queued.bucket >= span.first_bucket AND queued.bucket < span.end_bucket;
+END;
+COMMENT ON FUNCTION unrolled_spans IS 'What of each period is read from the facts: what is left of it beside its whole buckets, and the buckets that are queued.
+span_start: the first instant.
+span_end: the first instant after it.';
+
+CREATE OR REPLACE FUNCTION payment_sums(
+    since timestamptz, until timestamptz, "by" text, split text, currency text, source text, livemode boolean,
+    time_zone text
+) RETURNS TABLE (
+    period_start timestamptz, period_end timestamptz, currency text, split_value text,
+    payments bigint, attempted bigint, succeeded bigint, failed bigint, unseen_charges bigint, attempts bigint,
+    successful_attempts bigint, card_attempts bigint, authorized bigint, paid_charges bigint,
+    anonymous_charges bigint, gross bigint, refunded_charges bigint, refunded bigint, disputed_charges bigint,
+    lost bigint, unseen_refunds bigint, unseen_disputes bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH part AS (
+        SELECT span.period_start, rolled.currency, CASE payment_sums.split WHEN 'source' THEN rolled.source ELSE rolled.split_value END AS split_value,
+            rolled.payments, rolled.attempted, rolled.succeeded, rolled.failed, rolled.unseen_charges,
+            rolled.attempts, rolled.successful_attempts, rolled.card_attempts, rolled.authorized, rolled.paid_charges,
+            rolled.anonymous_charges, rolled.gross, rolled.refunded_charges, rolled.refunded, rolled.disputed_charges,
+            rolled.lost, rolled.unseen_refunds, rolled.unseen_disputes
+        FROM rolled_up_spans(payment_sums.since, payment_sums.until, payment_sums."by", payment_sums.time_zone) AS span
+        JOIN payment_rollups AS rolled ON rolled.bucket >= span.first_bucket AND rolled.bucket < span.end_bucket
+        WHERE rolled.split = CASE WHEN payment_sums.split IN ('origin', 'plan', 'payment_method') THEN payment_sums.split ELSE 'none' END
+            AND rolled.livemode = (SELECT coalesce(payment_sums.livemode, default_livemode()))
+            AND (payment_sums.currency IS NULL OR rolled.currency = payment_sums.currency)
+            AND (payment_sums.source IS NULL OR rolled.source = payment_sums.source)
+            AND NOT EXISTS (SELECT FROM rollup_queue WHERE rollup_queue.bucket = rolled.bucket)
+        UNION ALL
+        SELECT span.period_start, fact.currency, fact.split_value,
+            fact.payments, fact.attempted, fact.succeeded, fact.failed, fact.unseen_charges, fact.attempts,
+            fact.successful_attempts, fact.card_attempts, fact.authorized, fact.paid_charges, fact.anonymous_charges,
+            fact.gross, fact.refunded_charges, fact.refunded, fact.disputed_charges, fact.lost, fact.unseen_refunds,
+            fact.unseen_disputes
+        FROM unrolled_spans(payment_sums.since, payment_sums.until, payment_sums."by", payment_sums.time_zone) AS span
+        CROSS JOIN LATERAL payment_facts(span.span_start, span.span_end, payment_sums.split) AS fact
+        WHERE fact.livemode = (SELECT coalesce(payment_sums.livemode, default_livemode()))
+            AND (payment_sums.currency IS NULL OR fact.currency = payment_sums.currency)
+            AND (payment_sums.source IS NULL OR fact.source = payment_sums.source)
+    ), summed AS (
+        SELECT part.period_start, part.currency, part.split_value,
+            sum(part.payments)::bigint AS payments, sum(part.attempted)::bigint AS attempted,
+            sum(part.succeeded)::bigint AS succeeded, sum(part.failed)::bigint AS failed,
+            sum(part.unseen_charges)::bigint AS unseen_charges, sum(part.attempts)::bigint AS attempts,
+            sum(part.successful_attempts)::bigint AS successful_attempts,
+            sum(part.card_attempts)::bigint AS card_attempts, sum(part.authorized)::bigint AS authorized,
+            sum(part.paid_charges)::bigint AS paid_charges, sum(part.anonymous_charges)::bigint AS anonymous_charges,
+            sum(part.gross)::bigint AS gross, sum(part.refunded_charges)::bigint AS refunded_charges,
+            sum(part.refunded)::bigint AS refunded, sum(part.disputed_charges)::bigint AS disputed_charges,
+            sum(part.lost)::bigint AS lost, sum(part.unseen_refunds)::bigint AS unseen_refunds,
+            sum(part.unseen_disputes)::bigint AS unseen_disputes
+        FROM part GROUP BY part.period_start, part.currency, part.split_value
+    )
+    SELECT period.period_start, period.period_end, told.currency, told.split_value,
+        coalesce(summed.payments, 0), coalesce(summed.attempted, 0), coalesce(summed.succeeded, 0),
+        coalesce(summed.failed, 0), coalesce(summed.unseen_charges, 0), coalesce(summed.attempts, 0),
+        coalesce(summed.successful_attempts, 0), coalesce(summed.card_attempts, 0), coalesce(summed.authorized, 0),
+        coalesce(summed.paid_charges, 0), coalesce(summed.anonymous_charges, 0), coalesce(summed.gross, 0),
+        coalesce(summed.refunded_charges, 0), coalesce(summed.refunded, 0), coalesce(summed.disputed_charges, 0),
+        coalesce(summed.lost, 0), coalesce(summed.unseen_refunds, 0), coalesce(summed.unseen_disputes, 0)
+    FROM period_starts(payment_sums.since, payment_sums.until, payment_sums."by", payment_sums.time_zone) AS period
+    CROSS JOIN (SELECT DISTINCT summed.currency, summed.split_value FROM summed) AS told
+    LEFT JOIN summed
+        ON summed.period_start = period.period_start AND summed.currency = told.currency
+        AND summed.split_value = told.split_value
+    WHERE payment_sums.split IS NULL OR chosen('split', payment_sums.split, 'source', 'origin', 'plan', 'payment_method') IS NOT NULL;
+END;
+COMMENT ON FUNCTION payment_sums IS 'The facts of payments added up by period and currency, and by the split''s values: what payment_metrics makes its figures of. A currency and value that appears in a period appears in all. The counts and amounts are explained in payment_facts.';
+
+CREATE OR REPLACE FUNCTION settlement_sums(
+    since timestamptz, until timestamptz, "by" text, currency text, source text, livemode boolean,
+    time_zone text
+) RETURNS TABLE (
+    period_start timestamptz, period_end timestamptz, currency text,
+    refunds bigint, refund_amount bigint, failed_refunds bigint, disputes bigint, dispute_amount bigint,
+    inquiries bigint, disputes_won bigint, disputes_lost bigint, lost_amount bigint, transactions bigint, fees bigint,
+    cash bigint, paid_out bigint, pending bigint, pending_amount bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH part AS (
+        SELECT span.period_start, rolled.currency,
+            rolled.refunds, rolled.refund_amount, rolled.failed_refunds, rolled.disputes, rolled.dispute_amount,
+            rolled.inquiries, rolled.disputes_won, rolled.disputes_lost, rolled.lost_amount, rolled.transactions,
+            rolled.fees, rolled.cash, rolled.paid_out, rolled.pending, rolled.pending_amount
+        FROM rolled_up_spans(settlement_sums.since, settlement_sums.until, settlement_sums."by", settlement_sums.time_zone) AS span
+        JOIN settlement_rollups AS rolled ON rolled.bucket >= span.first_bucket AND rolled.bucket < span.end_bucket
+        WHERE true
+            AND rolled.livemode = (SELECT coalesce(settlement_sums.livemode, default_livemode()))
+            AND (settlement_sums.currency IS NULL OR rolled.currency = settlement_sums.currency)
+            AND (settlement_sums.source IS NULL OR rolled.source = settlement_sums.source)
+            AND NOT EXISTS (SELECT FROM rollup_queue WHERE rollup_queue.bucket = rolled.bucket)
+        UNION ALL
+        SELECT span.period_start, fact.currency,
+            fact.refunds, fact.refund_amount, fact.failed_refunds, fact.disputes, fact.dispute_amount, fact.inquiries,
+            fact.disputes_won, fact.disputes_lost, fact.lost_amount, fact.transactions, fact.fees, fact.cash,
+            fact.paid_out, fact.pending, fact.pending_amount
+        FROM unrolled_spans(settlement_sums.since, settlement_sums.until, settlement_sums."by", settlement_sums.time_zone) AS span
+        CROSS JOIN LATERAL settlement_facts(span.span_start, span.span_end) AS fact
+        WHERE fact.livemode = (SELECT coalesce(settlement_sums.livemode, default_livemode()))
+            AND (settlement_sums.currency IS NULL OR fact.currency = settlement_sums.currency)
+            AND (settlement_sums.source IS NULL OR fact.source = settlement_sums.source)
+    ), summed AS (
+        SELECT part.period_start, part.currency,
+            sum(part.refunds)::bigint AS refunds, sum(part.refund_amount)::bigint AS refund_amount,
+            sum(part.failed_refunds)::bigint AS failed_refunds, sum(part.disputes)::bigint AS disputes,
+            sum(part.dispute_amount)::bigint AS dispute_amount, sum(part.inquiries)::bigint AS inquiries,
+            sum(part.disputes_won)::bigint AS disputes_won, sum(part.disputes_lost)::bigint AS disputes_lost,
+            sum(part.lost_amount)::bigint AS lost_amount, sum(part.transactions)::bigint AS transactions,
+            sum(part.fees)::bigint AS fees, sum(part.cash)::bigint AS cash, sum(part.paid_out)::bigint AS paid_out,
+            sum(part.pending)::bigint AS pending, sum(part.pending_amount)::bigint AS pending_amount
+        FROM part GROUP BY part.period_start, part.currency
+    )
+    SELECT period.period_start, period.period_end, told.currency,
+        coalesce(summed.refunds, 0), coalesce(summed.refund_amount, 0), coalesce(summed.failed_refunds, 0),
+        coalesce(summed.disputes, 0), coalesce(summed.dispute_amount, 0), coalesce(summed.inquiries, 0),
+        coalesce(summed.disputes_won, 0), coalesce(summed.disputes_lost, 0), coalesce(summed.lost_amount, 0),
+        coalesce(summed.transactions, 0), coalesce(summed.fees, 0), coalesce(summed.cash, 0),
+        coalesce(summed.paid_out, 0), coalesce(summed.pending, 0), coalesce(summed.pending_amount, 0)
+    FROM period_starts(settlement_sums.since, settlement_sums.until, settlement_sums."by", settlement_sums.time_zone) AS period
+    CROSS JOIN (SELECT DISTINCT summed.currency FROM summed) AS told
+    LEFT JOIN summed
+        ON summed.period_start = period.period_start AND summed.currency = told.currency;
+END;
+COMMENT ON FUNCTION settlement_sums IS 'The facts of refunds, disputes and the balance added up by period and currency. The counts and amounts are explained in settlement_facts.';
+
+-- A sum is explained as what it adds up.
+DO $$
+DECLARE
+    summed record;
+BEGIN
+    FOR summed IN
+        SELECT sums.rollup, sums.routine, said[1] AS name, said[2] AS meaning
+        FROM (VALUES
+            ('payment_facts', 'payment_rollups', 'payment_sums'),
+            ('settlement_facts', 'settlement_rollups', 'settlement_sums')
+        ) AS sums (facts, rollup, routine)
+        CROSS JOIN LATERAL regexp_matches(
+            obj_description(sums.facts::regproc, 'pg_proc'), '^([a-z_]+): (.*)$', 'gn'
+        ) AS said
+        WHERE said[1] NOT IN ('at', 'account')
+    LOOP
+        IF summed.name NOT LIKE 'split%' THEN
+            EXECUTE format('COMMENT ON COLUMN %I.%I IS %L', summed.rollup, summed.name,
+                'Summed: ' || summed.meaning);
+        END IF;
+        EXECUTE format('COMMENT ON FUNCTION %I IS %L', summed.routine,
+            format(E'%s\n%s: %s', obj_description(summed.routine::regproc, 'pg_proc'), summed.name, summed.meaning));
+    END LOOP;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION paying_customers(
+    since timestamptz, until timestamptz, "by" text, split text, currency text, source text, livemode boolean,
+    time_zone text
+) RETURNS TABLE (
+    period_start timestamptz, currency text, split_value text, customers bigint, returning_customers bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH paid AS (
+        SELECT DISTINCT period.period_start, charge.account, charge.livemode, charge.currency, charge.payer,
+            coalesce(CASE paying_customers.split
+                WHEN 'source' THEN charge.source
+                WHEN 'origin' THEN coalesce(
+                    (
+                        SELECT intent.origin FROM payment_intents AS intent
+                        WHERE intent.account = charge.account AND intent.livemode = charge.livemode
+                            AND intent.id = charge.payment_intent_id
+                    ),
+                    charge.metadata ->> 'source'
+                )
+                WHEN 'plan' THEN coalesce(
+                    (
+                        SELECT payments.plan_type FROM payments
+                        WHERE payments.account = charge.account AND payments.livemode = charge.livemode
+                            AND payments.id = charge.payment_intent_id
+                    ),
+                    (
+                        SELECT invoice_plans.plan_type FROM invoice_plans
+                        WHERE invoice_plans.account = charge.account AND invoice_plans.livemode = charge.livemode
+                            AND invoice_plans.invoice_id = charge.invoice_id
+                    ),
+                    charge.metadata ->> 'plan_type'
+                )
+                WHEN 'payment_method' THEN charge.payment_method_type
+            END, '') AS split_value
+        FROM period_starts(
+            paying_customers.since, paying_customers.until, paying_customers."by", paying_customers.time_zone
+        ) AS period
+        JOIN charges AS charge ON charge.created_at >= period.period_start AND charge.created_at < period.period_end
+        WHERE charge.paid AND charge.amount_captured > 0 AND charge.payer IS NOT NULL
+            AND charge.livemode = (SELECT coalesce(paying_customers.livemode, default_livemode()))
+            AND (paying_customers.currency IS NULL OR charge.currency = paying_customers.currency)
+            AND (paying_customers.source IS NULL OR charge.source = paying_customers.source)
+    ), known AS (
+        SELECT payer.period_start, payer.account, payer.livemode, payer.payer
+        FROM (SELECT DISTINCT paid.period_start, paid.account, paid.livemode, paid.payer FROM paid) AS payer
+        WHERE EXISTS (
+            SELECT FROM charges AS earlier
+            WHERE earlier.account = payer.account AND earlier.livemode = payer.livemode
+                AND earlier.payer = payer.payer AND earlier.created_at < payer.period_start
+                AND earlier.paid AND earlier.amount_captured > 0
+        )
+    )
+    SELECT paid.period_start, paid.currency, paid.split_value, count(*), count(known.payer)
+    FROM paid
+    LEFT JOIN known
+        ON known.period_start = paid.period_start AND known.account = paid.account AND known.livemode = paid.livemode
+        AND known.payer = paid.payer
+    GROUP BY paid.period_start, paid.currency, paid.split_value;
+END;
+COMMENT ON FUNCTION paying_customers IS 'How many customers had a charge that took money in each period, and how many of them had one before it, in whatever currency and by whatever endpoint. One who is no customer counts by e-mail.
+split: source, origin, plan or payment_method; null for none.
+split_value: its value, empty where it is unknown or none was asked for.
+customers: those who paid in the period.
+returning_customers: those of them who had paid before it.';
+
+DROP FUNCTION IF EXISTS payment_metrics;
+CREATE FUNCTION payment_metrics(
+    since timestamptz, until timestamptz, "by" text DEFAULT 'month', split text DEFAULT NULL,
+    currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
+) RETURNS TABLE (
+    period_start timestamptz, period_end timestamptz, livemode boolean, currency text, split_value text,
+    payments bigint, attempted bigint, succeeded bigint, failed bigint,
+    attempts bigint, successful_attempts bigint, paid_charges bigint,
+    gross bigint, refunded bigint, disputed bigint, net bigint, average numeric,
+    payment_success_rate numeric, attempt_success_rate numeric, authorization_rate numeric,
+    payment_failure_rate numeric, payment_conversion_rate numeric,
+    refund_rate numeric, refund_rate_by_amount numeric,
+    customers bigint, new_customers bigint, returning_customers bigint, revenue_per_customer numeric,
+    unseen_charges bigint, unseen_disputes bigint, anonymous_charges bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT sums.period_start, sums.period_end, coalesce(payment_metrics.livemode, default_livemode()), sums.currency,
+        nullif(sums.split_value, ''),
+        sums.payments, sums.attempted, sums.succeeded, sums.failed,
+        sums.attempts, sums.successful_attempts, sums.paid_charges,
+        sums.gross, sums.refunded, sums.lost, sums.gross - sums.refunded - sums.lost,
+        sums.gross::numeric / nullif(sums.paid_charges, 0),
+        sums.succeeded::numeric / nullif(sums.attempted, 0),
+        sums.successful_attempts::numeric / nullif(sums.attempts, 0),
+        sums.authorized::numeric / nullif(sums.card_attempts, 0),
+        sums.failed::numeric / nullif(sums.attempted, 0),
+        sums.succeeded::numeric / nullif(sums.payments, 0),
+        sums.refunded_charges::numeric / nullif(sums.paid_charges, 0),
+        sums.refunded::numeric / nullif(sums.gross, 0),
+        coalesce(payers.customers, 0), coalesce(payers.customers - payers.returning_customers, 0),
+        coalesce(payers.returning_customers, 0),
+        (sums.gross - sums.refunded - sums.lost)::numeric / nullif(payers.customers, 0),
+        sums.unseen_charges, sums.unseen_disputes, sums.anonymous_charges
+    FROM payment_sums(
+        payment_metrics.since, payment_metrics.until, payment_metrics."by", payment_metrics.split,
+        payment_metrics.currency, payment_metrics.source, payment_metrics.livemode, payment_metrics.time_zone
+    ) AS sums
+    LEFT JOIN paying_customers(  -- it counts each customer by himself, and falls away where nobody asks for it
+        payment_metrics.since, payment_metrics.until, payment_metrics."by", payment_metrics.split,
+        payment_metrics.currency, payment_metrics.source, payment_metrics.livemode, payment_metrics.time_zone
+    ) AS payers
+        ON payers.period_start = sums.period_start AND payers.currency = sums.currency
+        AND payers.split_value = sums.split_value
+    ORDER BY sums.period_start, sums.currency, sums.split_value;
+END;
+COMMENT ON FUNCTION payment_metrics IS 'Payments by period and currency: PaymentIntents by when they were made, each once however often it was tried; attempts and money by when the charge was made, those without a PaymentIntent included. A currency and value that appears in a period appears in all. Amounts are in minor units, rates are fractions of 1, null where there is nothing to divide by.
+split: the breakdown: source (the endpoint), origin (the client that asked), plan or payment_method; null for none.
+split_value: its value; null where it is unknown or none was asked for.
+payments: PaymentIntents that were made.
+attempted: those that were tried: they name a charge or an error, or are paid, authorised or processing.
+succeeded: those that are paid.
+failed: those that were tried, and wait for another try or were canceled after an error.
+attempts: charges, each an attempt to take money.
+successful_attempts: those that succeeded; an authorisation, too.
+paid_charges: those that took money.
+gross: what was captured; an authorisation alone is no revenue.
+refunded: what was given back of it since, whenever that was.
+disputed: what was lost by disputes of it since, whenever that was.
+net: gross less refunded less disputed.
+average: gross by paid charge.
+payment_success_rate: succeeded ÷ attempted.
+attempt_success_rate: successful_attempts ÷ attempts.
+authorization_rate: attempts by card that the issuer approved ÷ those that reached the issuer: blocked ones did not.
+payment_failure_rate: failed ÷ attempted; the rest of these succeeded or are on the way.
+payment_conversion_rate: succeeded ÷ payments.
+refund_rate: paid charges of which anything was given back ÷ paid charges.
+refund_rate_by_amount: refunded ÷ gross.
+customers: who paid, in this currency: customers by their id, guests by e-mail.
+new_customers: those who had never paid before the period, in whatever currency.
+returning_customers: those who had.
+revenue_per_customer: net by customer.
+unseen_charges: incomplete: PaymentIntents of which the newest charge is known by its id alone, so that its money is missing.
+unseen_disputes: incomplete: charges that were disputed, of which no dispute is known, so that a loss may be missing.
+anonymous_charges: incomplete: paid charges in no count of customers, as they name neither customer nor e-mail.';
+
+DROP FUNCTION IF EXISTS payment_failures;
+CREATE FUNCTION payment_failures(
+    since timestamptz, until timestamptz, "by" text DEFAULT 'month', split text DEFAULT 'decline_code',
+    currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
+) RETURNS TABLE (
+    period_start timestamptz, period_end timestamptz, livemode boolean, currency text, split_value text,
+    failed_attempts bigint, failed_amount bigint, recovered_attempts bigint, attempt_failure_rate numeric,
+    failed bigint, payment_failure_rate numeric
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH tried AS (
+        SELECT period.period_start, charge.currency,
+            coalesce(CASE payment_failures.split
+                WHEN 'decline_code' THEN CASE charge.status
+                    WHEN 'failed' THEN coalesce(charge.outcome_reason, charge.failure_code) END
+                WHEN 'country' THEN charge.card_country
+                WHEN 'brand' THEN charge.card_brand
+            END, '') AS split_value,
+            1 AS attempts, (charge.status = 'failed')::integer AS failed_attempts,
+            CASE charge.status WHEN 'failed' THEN charge.amount ELSE 0 END AS failed_amount,
+            CASE WHEN charge.status = 'failed' AND charge.payment_intent_id IS NOT NULL THEN (
+                SELECT (intent.status = 'succeeded')::integer FROM payment_intents AS intent
+                WHERE intent.account = charge.account AND intent.livemode = charge.livemode
+                    AND intent.id = charge.payment_intent_id
+            ) END AS recovered_attempts,
+            0 AS attempted, 0 AS failed
+        FROM period_starts(
+            payment_failures.since, payment_failures.until, payment_failures."by", payment_failures.time_zone
+        ) AS period
+        JOIN charges AS charge ON charge.created_at >= period.period_start AND charge.created_at < period.period_end
+        WHERE charge.livemode = (SELECT coalesce(payment_failures.livemode, default_livemode()))
+            AND (payment_failures.currency IS NULL OR charge.currency = payment_failures.currency)
+            AND (payment_failures.source IS NULL OR charge.source = payment_failures.source)
+        UNION ALL
+        SELECT period.period_start, intent.currency,
+            coalesce(CASE payment_failures.split
+                WHEN 'decline_code' THEN CASE WHEN attempt.failed THEN coalesce(
+                    latest.outcome_reason, latest.failure_code, intent.last_error_decline_code, intent.last_error_code
+                ) END
+                WHEN 'country' THEN latest.card_country
+                WHEN 'brand' THEN latest.card_brand
+            END, ''),
+            0, 0, 0, 0, 1, attempt.failed::integer
+        FROM period_starts(
+            payment_failures.since, payment_failures.until, payment_failures."by", payment_failures.time_zone
+        ) AS period
+        JOIN payment_intents AS intent
+            ON intent.created_at >= period.period_start AND intent.created_at < period.period_end
+        LEFT JOIN charges AS latest
+            ON latest.account = intent.account AND latest.livemode = intent.livemode
+            AND latest.id = intent.latest_charge_id AND latest.payment_intent_id = intent.id
+        CROSS JOIN LATERAL (
+            SELECT intent.status IN ('requires_payment_method', 'requires_confirmation', 'requires_action')
+                OR (intent.status = 'canceled' AND intent.last_error_code IS NOT NULL) AS failed
+        ) AS attempt
+        WHERE intent.livemode = (SELECT coalesce(payment_failures.livemode, default_livemode()))
+            AND (payment_failures.currency IS NULL OR intent.currency = payment_failures.currency)
+            AND (payment_failures.source IS NULL OR intent.source = payment_failures.source)
+            AND (
+                intent.latest_charge_id IS NOT NULL OR intent.last_error_code IS NOT NULL
+                OR intent.status IN ('succeeded', 'processing', 'requires_capture')
+            )
+    ), summed AS (
+        SELECT tried.period_start, tried.currency, tried.split_value,
+            sum(tried.failed_attempts)::bigint AS failed_attempts, sum(tried.failed_amount)::bigint AS failed_amount,
+            coalesce(sum(tried.recovered_attempts), 0)::bigint AS recovered_attempts, sum(tried.failed)::bigint AS failed,
+            CASE payment_failures.split
+                WHEN 'decline_code' THEN sum(sum(tried.attempts)) OVER same ELSE sum(tried.attempts)
+            END AS attempts,
+            CASE payment_failures.split
+                WHEN 'decline_code' THEN sum(sum(tried.attempted)) OVER same ELSE sum(tried.attempted)
+            END AS attempted
+        FROM tried
+        GROUP BY tried.period_start, tried.currency, tried.split_value
+        WINDOW same AS (PARTITION BY tried.period_start, tried.currency)
+    ), whole AS (
+        SELECT summed.period_start, summed.currency, max(summed.attempts) AS attempts, max(summed.attempted) AS attempted
+        FROM summed WHERE payment_failures.split = 'decline_code' GROUP BY summed.period_start, summed.currency
+    )
+    SELECT period.period_start, period.period_end, coalesce(payment_failures.livemode, default_livemode()),
+        told.currency, nullif(told.split_value, ''),
+        coalesce(summed.failed_attempts, 0), coalesce(summed.failed_amount, 0), coalesce(summed.recovered_attempts, 0),
+        coalesce(summed.failed_attempts, 0) / nullif(coalesce(summed.attempts, whole.attempts), 0),
+        coalesce(summed.failed, 0), coalesce(summed.failed, 0) / nullif(coalesce(summed.attempted, whole.attempted), 0)
+    FROM period_starts(
+        payment_failures.since, payment_failures.until, payment_failures."by", payment_failures.time_zone
+    ) AS period
+    CROSS JOIN (
+        SELECT summed.currency, summed.split_value FROM summed
+        GROUP BY summed.currency, summed.split_value HAVING sum(summed.failed_attempts + summed.failed) > 0
+    ) AS told
+    LEFT JOIN summed
+        ON summed.period_start = period.period_start AND summed.currency = told.currency
+        AND summed.split_value = told.split_value
+    LEFT JOIN whole ON whole.period_start = period.period_start AND whole.currency = told.currency
+    WHERE chosen('split', payment_failures.split, 'decline_code', 'country', 'brand') IS NOT NULL
+    ORDER BY period.period_start, told.currency, coalesce(summed.failed_attempts, 0) DESC, told.split_value;
+END;
+COMMENT ON FUNCTION payment_failures IS 'What failed and why, by period and currency: attempts by when the charge was made, payments by when the PaymentIntent was. Amounts are in minor units, rates are fractions of 1.
+split: decline_code (the issuer''s reason, else what blocked it or Stripe''s code), country or brand of the card.
+split_value: its value; null where it is unknown, or no card.
+failed_attempts: charges that failed.
+failed_amount: what they were to take.
+recovered_attempts: those of them whose PaymentIntent succeeded after all.
+attempt_failure_rate: failed_attempts ÷ all attempts; by country or brand ÷ those of the same.
+failed: PaymentIntents that were tried, and wait for another try or were canceled after an error, by the reason of the last try.
+payment_failure_rate: failed ÷ all that were tried; by country or brand ÷ those of the same.';
+
+DROP FUNCTION IF EXISTS refund_metrics;
+CREATE FUNCTION refund_metrics(
+    since timestamptz, until timestamptz, "by" text DEFAULT 'month',
+    currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
+) RETURNS TABLE (
+    period_start timestamptz, period_end timestamptz, livemode boolean, currency text,
+    refunds bigint, refund_amount bigint, failed_refunds bigint,
+    paid_charges bigint, refunded_charges bigint, refund_rate numeric,
+    gross bigint, refunded bigint, refund_rate_by_amount numeric, unseen_refunds bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH made AS (
+        SELECT * FROM settlement_sums(
+            refund_metrics.since, refund_metrics.until, refund_metrics."by",
+            refund_metrics.currency, refund_metrics.source, refund_metrics.livemode, refund_metrics.time_zone
+        )
+    ), paid AS (
+        SELECT * FROM payment_sums(
+            refund_metrics.since, refund_metrics.until, refund_metrics."by", NULL,
+            refund_metrics.currency, refund_metrics.source, refund_metrics.livemode, refund_metrics.time_zone
+        )
+    )
+    SELECT coalesce(made.period_start, paid.period_start), coalesce(made.period_end, paid.period_end),
+        coalesce(refund_metrics.livemode, default_livemode()), coalesce(made.currency, paid.currency),
+        coalesce(made.refunds, 0), coalesce(made.refund_amount, 0), coalesce(made.failed_refunds, 0),
+        coalesce(paid.paid_charges, 0), coalesce(paid.refunded_charges, 0),
+        paid.refunded_charges::numeric / nullif(paid.paid_charges, 0),
+        coalesce(paid.gross, 0), coalesce(paid.refunded, 0), paid.refunded::numeric / nullif(paid.gross, 0),
+        coalesce(paid.unseen_refunds, 0)
+    FROM made
+    FULL JOIN paid ON paid.period_start = made.period_start AND paid.currency = made.currency
+    ORDER BY 1, 4;
+END;
+COMMENT ON FUNCTION refund_metrics IS 'Refunds by period and currency, both by when they were made (activity) and by when the charge was made that they give back (rates). Amounts are in minor units, rates are fractions of 1, null where there is nothing to divide by.
+refunds: refunds made in the period, without those that failed or were canceled.
+refund_amount: what they give back.
+failed_refunds: those made in the period that failed or were canceled.
+paid_charges: charges made in the period that took money.
+refunded_charges: those of them of which anything was given back since, whenever that was.
+refund_rate: refunded_charges ÷ paid_charges.
+gross: what the period''s charges captured.
+refunded: what was given back of it since.
+refund_rate_by_amount: refunded ÷ gross.
+unseen_refunds: incomplete: the period''s charges of which more was given back than the known refunds come to, so that refunds are missing in some period.';
+
+DROP FUNCTION IF EXISTS dispute_metrics;
+CREATE FUNCTION dispute_metrics(
+    since timestamptz, until timestamptz, "by" text DEFAULT 'month',
+    currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
+) RETURNS TABLE (
+    period_start timestamptz, period_end timestamptz, livemode boolean, currency text,
+    disputes bigint, dispute_amount bigint, inquiries bigint,
+    disputes_won bigint, disputes_lost bigint, lost_amount bigint, win_rate numeric,
+    paid_charges bigint, dispute_activity numeric, disputed_charges bigint, dispute_rate numeric,
+    unseen_disputes bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH made AS (
+        SELECT * FROM settlement_sums(
+            dispute_metrics.since, dispute_metrics.until, dispute_metrics."by",
+            dispute_metrics.currency, dispute_metrics.source, dispute_metrics.livemode, dispute_metrics.time_zone
+        )
+    ), paid AS (
+        SELECT * FROM payment_sums(
+            dispute_metrics.since, dispute_metrics.until, dispute_metrics."by", NULL,
+            dispute_metrics.currency, dispute_metrics.source, dispute_metrics.livemode, dispute_metrics.time_zone
+        )
+    )
+    SELECT coalesce(made.period_start, paid.period_start), coalesce(made.period_end, paid.period_end),
+        coalesce(dispute_metrics.livemode, default_livemode()), coalesce(made.currency, paid.currency),
+        coalesce(made.disputes, 0), coalesce(made.dispute_amount, 0), coalesce(made.inquiries, 0),
+        coalesce(made.disputes_won, 0), coalesce(made.disputes_lost, 0), coalesce(made.lost_amount, 0),
+        made.disputes_won::numeric / nullif(made.disputes_won + made.disputes_lost, 0),
+        coalesce(paid.paid_charges, 0), coalesce(made.disputes, 0)::numeric / nullif(paid.paid_charges, 0),
+        coalesce(paid.disputed_charges, 0), paid.disputed_charges::numeric / nullif(paid.paid_charges, 0),
+        coalesce(paid.unseen_disputes, 0)
+    FROM made
+    FULL JOIN paid ON paid.period_start = made.period_start AND paid.currency = made.currency
+    ORDER BY 1, 4;
+END;
+COMMENT ON FUNCTION dispute_metrics IS 'Disputes by period and currency, both by when they were made (activity, what the networks count) and by when the disputed charge was made (the rate). Inquiries move no funds and are no disputes. Amounts are in minor units, rates are fractions of 1, null where there is nothing to divide by.
+disputes: disputes made in the period.
+dispute_amount: what they dispute.
+inquiries: inquiries made in the period.
+disputes_won: the period''s disputes that were won since.
+disputes_lost: those that were lost.
+lost_amount: what these lost.
+win_rate: disputes_won ÷ those that are decided.
+paid_charges: charges made in the period that took money.
+dispute_activity: disputes ÷ paid_charges, whichever charges they dispute.
+disputed_charges: the period''s charges that were disputed since.
+dispute_rate: disputed_charges ÷ paid_charges.
+unseen_disputes: incomplete: the period''s charges that were disputed, of which no dispute is known.';
+
+DROP FUNCTION IF EXISTS balance_metrics;
+CREATE FUNCTION balance_metrics(
+    since timestamptz, until timestamptz, "by" text DEFAULT 'month',
+    currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
+) RETURNS TABLE (
+    period_start timestamptz, period_end timestamptz, livemode boolean, currency text,
+    transactions bigint, fees bigint, cash bigint, paid_out bigint,
+    fee_status text, pending bigint, pending_amount bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT sums.period_start, sums.period_end, coalesce(balance_metrics.livemode, default_livemode()), sums.currency,
+        sums.transactions, sums.fees, sums.cash, sums.paid_out,
+        CASE WHEN sums.pending > 0 THEN 'pending' ELSE 'known' END, sums.pending, sums.pending_amount
+    FROM settlement_sums(
+        balance_metrics.since, balance_metrics.until, balance_metrics."by",
+        balance_metrics.currency, balance_metrics.source, balance_metrics.livemode, balance_metrics.time_zone
+    ) AS sums
+    ORDER BY sums.period_start, sums.currency;
+END;
+COMMENT ON FUNCTION balance_metrics IS 'The account''s balance by period and currency: fees and cash by when the balance transaction was made, in the balance''s currency; and what is not known of it yet, by when the charge or refund was made, in that one''s own currency. Amounts are in minor units.
+transactions: balance transactions.
+fees: what they cost; what Stripe bills by itself included.
+cash: their net, without what only moves the balance to a bank or from there.
+paid_out: what was moved to a bank, less what came from there.
+fee_status: pending where pending is not 0, else known.
+pending: incomplete: charges that took money, and refunds, whose balance transaction is not known yet.
+pending_amount: what they take less what they give back.';
+
 -- What means the same everywhere is said once, and a view's column means what the table's does that it shows.
 DO $$
 DECLARE
@@ -1746,12 +2994,15 @@ BEGIN
         'invoice_payment_links', 'subscriptions', 'subscription_items', 'churn', 'subscription_changes',
         'subscription_events', 'subscription_versions', 'mrr_movements', 'mrr_ledger_residual', 'scheduled_churn',
         'subscription_access', 'user_access',
-        'stripe_accounts', 'fx_rates'
+        'stripe_accounts', 'invoice_plans', 'payment_rollups', 'settlement_rollups', 'rollup_queue', 'fx_rates'
     ] LOOP
         EXECUTE format('GRANT SELECT ON %I TO hooklog_analyst', readable);
     END LOOP;
     FOREACH readable IN ARRAY ARRAY[
         'user_access_as_of', 'default_livemode', 'chosen', 'period_starts',
+        'bucket_of', 'payment_facts', 'settlement_facts', 'payments_rolled_up', 'settlements_rolled_up',
+        'rolled_up_spans', 'unrolled_spans', 'payment_sums', 'settlement_sums', 'paying_customers',
+        'payment_metrics', 'payment_failures', 'refund_metrics', 'dispute_metrics', 'balance_metrics',
         'currency_decimals', 'half_even', 'fx_rate'
     ] LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %I TO hooklog_analyst', readable);

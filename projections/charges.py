@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from ingest.event import Event
 from projections.fields import customer_of, id_of, metadata, nested, optional, required, required_instant
-from projections.payment_fields import Method, amount_captured, billing_email, currency, is_disputed
+from projections.payment_fields import Method, amount_captured, billing_email, currency, is_disputed, payer
 from projections.projection import Projection, Row
 
 
@@ -45,6 +45,7 @@ def fold(event: Event) -> Iterator[Row]:
         "failure_balance_transaction_id": id_of(charge, "failure_balance_transaction"),
         "billing_email": billing_email(charge),
         "receipt_email": optional(charge, "receipt_email", str),
+        "payer": payer(charge),
         "metadata": metadata(charge),
         "created_at": required_instant(charge, "created"),
     }

@@ -7,7 +7,16 @@ names are read here and nowhere else; the rules are those of Stripe's changelog 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from projections.fields import Object, id_of, metadata, nested, optional, required, required_instant
+from projections.fields import (
+    Object,
+    customer_of,
+    id_of,
+    metadata,
+    nested,
+    optional,
+    required,
+    required_instant,
+)
 from projections.projection import Row
 
 
@@ -165,6 +174,12 @@ def billing_email(charge: Object) -> str | None:
     """The address that the payer gave; until 2019 on the source."""
     given = optional(nested(charge, "billing_details"), "email", str)
     return given or optional(nested(charge, "source", "owner"), "email", str)
+
+
+def payer(charge: Object) -> str | None:
+    """Who pays, for counting: the customer, else a guest by his e-mail address in small letters."""
+    guest = billing_email(charge) or optional(charge, "receipt_email", str)
+    return customer_of(charge) or (guest.lower() if guest else None)
 
 
 def embedded_refunds(charge: Object) -> Iterator[Object]:

@@ -20,6 +20,8 @@ ROOM = Bounds(log_max_bytes=1 << 30, dedupe_max_bytes=1 << 28)
 NOT_OF_THE_EVENTS = {"heads": {"place", "touched"}, "dead_letters": {"detected_at"}}
 """Columns that tell of the run, not of the set of events."""
 
+ROLLUPS = ("rollup_queue", "payment_rollups", "settlement_rollups")
+
 Delivery = Mapping[str, Any] | bytes | Event
 Rows = list[tuple[tuple[str, Any], ...]]
 Tables = dict[str, Rows]
@@ -75,7 +77,7 @@ class Pipeline:
 
     def forget(self) -> None:
         """Empty the database and the log, for the next example of a property."""
-        names = ["events", "heads", "dead_letters", "incidents", "lookups", *tables()]
+        names = ["events", "heads", "dead_letters", "incidents", "lookups", *tables(), *ROLLUPS]
         self.database.execute(f"TRUNCATE {', '.join(names)}")
         self.database.execute(
             "UPDATE checkpoints SET position = '0-0', event_id = NULL, event_created_at = NULL"

@@ -69,6 +69,7 @@ def test_a_charge_is_the_same_in_every_version(version):
         "failure_balance_transaction_id": None,
         "billing_email": None,
         "receipt_email": None,
+        "payer": None,
         "metadata": {},
         "created_at": AT,
     }
@@ -126,3 +127,19 @@ def test_only_what_was_captured_counts(told, captured):
 
 def test_an_old_charge_is_disputed_by_naming_its_dispute():
     assert row(PROJECTION, CHARGE | {"dispute": "dp_1"})["disputed"] is True
+
+
+@pytest.mark.parametrize(
+    "told, payer",
+    [
+        ({"customer": "cus_1", "receipt_email": "ada@example.com"}, "cus_1"),
+        ({"receipt_email": "Ada@Example.com"}, "ada@example.com"),
+        (
+            {"receipt_email": "office@example.com", "billing_details": {"email": "Ada@example.com"}},
+            "ada@example.com",
+        ),
+        ({}, None),
+    ],
+)
+def test_who_pays_is_the_customer_or_a_guest_by_mail(told, payer):
+    assert row(PROJECTION, CHARGE | told)["payer"] == payer

@@ -12,7 +12,7 @@ ANALYST = "SET ROLE hooklog_analyst"
 READABLE = """
 SELECT relation.relname AS name, obj_description(relation.oid, 'pg_class') AS meaning
 FROM pg_class AS relation
-WHERE relation.relnamespace = current_schema()::regnamespace AND relation.relkind IN ('r', 'v')
+WHERE relation.relnamespace = current_schema()::regnamespace AND relation.relkind IN ('r', 'p', 'v')
     AND has_table_privilege('hooklog_analyst', relation.oid, 'SELECT')
 """
 COLUMNS = f"""
