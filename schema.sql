@@ -1323,6 +1323,7 @@ CREATE TABLE IF NOT EXISTS mrr_movements (
     mrr_before       bigint      NOT NULL,
     mrr_after        bigint      NOT NULL,
     incomplete       boolean     NOT NULL,
+    incomplete_before boolean    NOT NULL,
     incomplete_after boolean     NOT NULL,
     cause            text        NOT NULL,
     subscription_ids text[]      NOT NULL,
@@ -1332,6 +1333,27 @@ CREATE TABLE IF NOT EXISTS mrr_movements (
     stale            boolean     NOT NULL,
     PRIMARY KEY (account, livemode, customer_id, currency, at, kind)
 );
+DO $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = 'mrr_movements'::regclass AND attname = 'incomplete_before'
+    ) THEN
+        ALTER TABLE mrr_movements ADD COLUMN incomplete_before boolean NOT NULL DEFAULT false;
+        UPDATE mrr_movements AS movement SET incomplete_before = true
+        FROM (
+            SELECT account, livemode, customer_id, currency, at, kind, lag(incomplete_after) OVER (
+                PARTITION BY account, livemode, customer_id, currency ORDER BY at, kind <> 'opening'
+            ) AS incomplete_before
+            FROM mrr_movements
+        ) AS previous
+        WHERE previous.incomplete_before
+            AND previous.account = movement.account AND previous.livemode = movement.livemode
+            AND previous.customer_id = movement.customer_id AND previous.currency = movement.currency
+            AND previous.at = movement.at AND previous.kind = movement.kind;
+        ALTER TABLE mrr_movements ALTER COLUMN incomplete_before DROP DEFAULT;
+    END IF;
+END
+$$;
 CREATE INDEX IF NOT EXISTS mrr_movements_by_time ON mrr_movements (at);
 COMMENT ON TABLE mrr_movements IS 'The ledger of monthly recurring revenue: its signed movements by customer and currency, one an instant beside an opening. MRR at an instant is the sum of amount WHERE at <= instant; a coupon''s known end stands here before it comes.';
 COMMENT ON COLUMN mrr_movements.customer_id IS 'Whose MRR it is; the subscription itself where Stripe names nobody.';
@@ -1342,6 +1364,7 @@ COMMENT ON COLUMN mrr_movements.amount IS 'Minor units a month, signed: contract
 COMMENT ON COLUMN mrr_movements.mrr_before IS 'The customer''s MRR before, in minor units a month.';
 COMMENT ON COLUMN mrr_movements.mrr_after IS 'The customer''s MRR afterwards, in minor units a month.';
 COMMENT ON COLUMN mrr_movements.incomplete IS 'Whether amount leaves something out that was known only by its id, as a coupon.';
+COMMENT ON COLUMN mrr_movements.incomplete_before IS 'Whether mrr_before does.';
 COMMENT ON COLUMN mrr_movements.incomplete_after IS 'Whether mrr_after does.';
 COMMENT ON COLUMN mrr_movements.cause IS 'The event that caused it (of several the one that changed most), or discount_end:<id> where a repeating coupon ended by itself.';
 COMMENT ON COLUMN mrr_movements.subscription_ids IS 'The subscriptions that changed.';
@@ -1691,6 +1714,603 @@ rate_date: the day that the rate is of: the last one up to on_date on which both
 provider: who gave it; null where both are the same currency.
 per_currency: what one euro cost of currency.
 per_target: what one euro cost of target, so that rate is exactly per_target / per_currency.';
+
+-- ------------------------------------------------------------ metrics: recurring revenue
+
+-- Everything here is a sum over mrr_movements, so that any figure can be replayed. What is asked for at several
+-- instants is added up in one pass: each movement falls between two of them.
+
+CREATE OR REPLACE FUNCTION ledger_movements(currency text, source text, livemode boolean)
+RETURNS TABLE (
+    account text, customer_id text, currency text, at timestamptz, kind text, amount bigint, customers integer,
+    incomplete integer, subscription_ids text[], plan_type text, price_id text
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT movement.account, movement.customer_id, movement.currency, movement.at, movement.kind, movement.amount,
+        (movement.mrr_after <> 0 OR movement.incomplete_after)::integer
+            - (movement.mrr_before <> 0 OR movement.incomplete_before)::integer,
+        movement.incomplete_after::integer - movement.incomplete_before::integer,
+        movement.subscription_ids, movement.plan_type, movement.price_id
+    FROM mrr_movements AS movement
+    WHERE movement.livemode = (SELECT coalesce(ledger_movements.livemode, default_livemode()))
+        AND (ledger_movements.currency IS NULL OR movement.currency = ledger_movements.currency)
+        AND (ledger_movements.source IS NULL OR (movement.account, movement.customer_id, movement.currency) IN (
+            SELECT first.account, first.customer_id, first.currency
+            FROM (
+                SELECT DISTINCT ON (begun.account, begun.customer_id, begun.currency)
+                    begun.account, begun.customer_id, begun.currency, begun.source
+                FROM mrr_movements AS begun
+                WHERE begun.livemode = (SELECT coalesce(ledger_movements.livemode, default_livemode()))
+                ORDER BY begun.account, begun.customer_id, begun.currency, begun.at, begun.kind <> 'opening'
+            ) AS first
+            WHERE first.source = ledger_movements.source
+        ));
+END;
+COMMENT ON FUNCTION ledger_movements IS 'The movements of mrr_movements that a figure is a sum of, those that are due in the future, too. A customer''s ledger is over all endpoints, so a filter by source takes whole ledgers: those whose first movement the endpoint told of. So every customer belongs to one source for ever, the sources add up to the whole, and start + movements = end holds in each.
+account: the Stripe account.
+customer_id: whose MRR moved.
+source: only customers of whom this endpoint told first, the last part of /webhooks/{source}; null for all.
+at: when.
+kind: opening, new, reactivation, expansion, contraction or churn.
+amount: in minor units a month, signed.
+customers: 1 where it begins to pay, -1 where it stops, else 0.
+incomplete: 1 where its MRR begins to leave something out, -1 where it is known again, else 0.
+subscription_ids: the subscriptions that changed.
+plan_type: the plan of the greatest change.
+price_id: its price.';
+
+CREATE OR REPLACE FUNCTION ledger_totals(instants timestamptz[], currency text, source text, livemode boolean)
+RETURNS TABLE (
+    instant timestamptz, currency text, mrr bigint, customers bigint, incomplete bigint, incomplete_so_far bigint,
+    opening bigint, "new" bigint, reactivation bigint, expansion bigint, contraction bigint, churn bigint,
+    opening_customers bigint, new_customers bigint, reactivated_customers bigint, expanded_customers bigint,
+    contracted_customers bigint, churned_customers bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH moved AS MATERIALIZED (
+        SELECT movement.currency, width_bucket(movement.at, ledger_totals.instants) AS place,
+            sum(movement.amount) AS mrr, sum(movement.customers) AS customers, sum(movement.incomplete) AS incomplete,
+            count(*) FILTER (WHERE movement.incomplete > 0) AS incomplete_so_far,
+            coalesce(sum(movement.amount) FILTER (WHERE movement.kind = 'opening'), 0) AS opening,
+            coalesce(sum(movement.amount) FILTER (WHERE movement.kind = 'new'), 0) AS "new",
+            coalesce(sum(movement.amount) FILTER (WHERE movement.kind = 'reactivation'), 0) AS reactivation,
+            coalesce(sum(movement.amount) FILTER (WHERE movement.kind = 'expansion'), 0) AS expansion,
+            coalesce(sum(movement.amount) FILTER (WHERE movement.kind = 'contraction'), 0) AS contraction,
+            coalesce(sum(movement.amount) FILTER (WHERE movement.kind = 'churn'), 0) AS churn,
+            count(*) FILTER (WHERE movement.kind = 'opening' AND movement.customers > 0) AS opening_customers,
+            count(*) FILTER (WHERE movement.kind = 'new') AS new_customers,
+            count(*) FILTER (WHERE movement.kind = 'reactivation') AS reactivated_customers,
+            count(*) FILTER (WHERE movement.kind = 'expansion') AS expanded_customers,
+            count(*) FILTER (WHERE movement.kind = 'contraction') AS contracted_customers,
+            count(*) FILTER (WHERE movement.kind = 'churn') AS churned_customers
+        FROM ledger_movements(ledger_totals.currency, ledger_totals.source, ledger_totals.livemode) AS movement
+        WHERE movement.at < ledger_totals.instants[cardinality(ledger_totals.instants)]
+        GROUP BY movement.currency, width_bucket(movement.at, ledger_totals.instants)
+    )
+    SELECT told.instant, told.currency,
+        coalesce(sum(moved.mrr) OVER so_far, 0)::bigint,
+        coalesce(sum(moved.customers) OVER so_far, 0)::bigint,
+        coalesce(sum(moved.incomplete) OVER so_far, 0)::bigint,
+        coalesce(sum(moved.incomplete_so_far) OVER so_far, 0)::bigint,
+        coalesce(sum(moved.opening) OVER so_far, 0)::bigint,
+        coalesce(sum(moved."new") OVER so_far, 0)::bigint,
+        coalesce(sum(moved.reactivation) OVER so_far, 0)::bigint,
+        coalesce(sum(moved.expansion) OVER so_far, 0)::bigint,
+        coalesce(sum(moved.contraction) OVER so_far, 0)::bigint,
+        coalesce(sum(moved.churn) OVER so_far, 0)::bigint,
+        coalesce(sum(moved.opening_customers) OVER so_far, 0)::bigint,
+        coalesce(sum(moved.new_customers) OVER so_far, 0)::bigint,
+        coalesce(sum(moved.reactivated_customers) OVER so_far, 0)::bigint,
+        coalesce(sum(moved.expanded_customers) OVER so_far, 0)::bigint,
+        coalesce(sum(moved.contracted_customers) OVER so_far, 0)::bigint,
+        coalesce(sum(moved.churned_customers) OVER so_far, 0)::bigint
+    FROM (
+        SELECT instants.instant, instants.place, seen.currency
+        FROM unnest(ledger_totals.instants) WITH ORDINALITY AS instants (instant, place)
+        CROSS JOIN (SELECT DISTINCT moved.currency FROM moved) AS seen
+    ) AS told
+    LEFT JOIN moved ON moved.currency = told.currency AND moved.place = told.place - 1
+    WINDOW so_far AS (PARTITION BY told.currency ORDER BY told.place);
+END;
+COMMENT ON FUNCTION ledger_totals IS 'The ledger added up before each of some instants: what lies between two of them is the difference of two rows. What is at an instant itself is after it.
+instants: the instants, ascending, each once.
+source: only customers of whom this endpoint told first; null for all: see ledger_movements.
+instant: one of them.
+mrr: MRR just before it, in minor units a month.
+customers: those who paid anything then.
+incomplete: those of them whose MRR left something out.
+incomplete_so_far: how often a customer''s MRR began to leave something out.
+opening: the sum of these movements so far, in minor units a month; so are new, reactivation, expansion, contraction and churn.
+new: so far.
+reactivation: so far.
+expansion: so far.
+contraction: so far, negative.
+churn: so far, negative.
+opening_customers: customers who were found paying, so far.
+new_customers: how many were new, so far.
+reactivated_customers: how often one came back, so far.
+expanded_customers: how many expansions, so far.
+contracted_customers: how many contractions, so far.
+churned_customers: how often one left, so far.';
+
+CREATE OR REPLACE FUNCTION begun_periods(since timestamptz, until timestamptz, "by" text, time_zone text)
+RETURNS TABLE (period_start timestamptz, period_end timestamptz, told_until timestamptz)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT period.period_start, period.period_end, least(period.period_end, now())
+    FROM period_starts(begun_periods.since, begun_periods.until, begun_periods."by", begun_periods.time_zone) AS period
+    WHERE period.period_start < now();
+END;
+COMMENT ON FUNCTION begun_periods IS 'The periods of period_starts that have begun. What is due in the future, as a coupon''s end, is in no figure of a period before it comes.
+told_until: until when there is anything to tell: the period''s end, but now where it goes on.';
+
+CREATE OR REPLACE FUNCTION ledger_periods(
+    since timestamptz, until timestamptz, "by" text, currency text, source text, livemode boolean, time_zone text
+) RETURNS TABLE (
+    period_start timestamptz, period_end timestamptz, currency text, mrr_start bigint, opening bigint, "new" bigint,
+    reactivation bigint, expansion bigint, contraction bigint, churn bigint, mrr_end bigint, customers_start bigint,
+    opening_customers bigint, new_customers bigint, reactivated_customers bigint, expanded_customers bigint,
+    contracted_customers bigint, churned_customers bigint, customers_end bigint, incomplete bigint,
+    incomplete_end bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH period AS MATERIALIZED (
+        SELECT begun.period_start, begun.period_end, begun.told_until
+        FROM begun_periods(
+            ledger_periods.since, ledger_periods.until, ledger_periods."by", ledger_periods.time_zone
+        ) AS begun
+    ), total AS MATERIALIZED (
+        SELECT sums.*
+        FROM ledger_totals(
+            (
+                SELECT array_agg(DISTINCT bound.instant ORDER BY bound.instant)
+                FROM (SELECT period.period_start FROM period UNION ALL SELECT period.told_until FROM period)
+                    AS bound (instant)
+            ),
+            ledger_periods.currency, ledger_periods.source, ledger_periods.livemode
+        ) AS sums
+    ), seen AS (  -- what was over before the range began is not of it
+        SELECT total.currency FROM total
+        GROUP BY total.currency
+        HAVING bool_or(total.customers > 0) OR min(total.churned_customers) <> max(total.churned_customers)
+    )
+    SELECT period.period_start, period.period_end, seen.currency, first.mrr,
+        last.opening - first.opening, last."new" - first."new", last.reactivation - first.reactivation,
+        last.expansion - first.expansion, last.contraction - first.contraction, last.churn - first.churn,
+        last.mrr, first.customers, last.opening_customers - first.opening_customers,
+        last.new_customers - first.new_customers, last.reactivated_customers - first.reactivated_customers,
+        last.expanded_customers - first.expanded_customers, last.contracted_customers - first.contracted_customers,
+        last.churned_customers - first.churned_customers, last.customers,
+        first.incomplete + last.incomplete_so_far - first.incomplete_so_far, last.incomplete
+    FROM period
+    CROSS JOIN seen
+    JOIN total AS first ON first.instant = period.period_start AND first.currency = seen.currency
+    JOIN total AS last ON last.instant = period.told_until AND last.currency = seen.currency;
+END;
+COMMENT ON FUNCTION ledger_periods IS 'What happened to the ledger in each period that has begun, by currency: what mrr_daily, mrr_waterfall, churn_metrics, arpu, ltv and quick_ratio make their figures of. A currency that appears in one period appears in all. Amounts are in minor units a month.
+source: only customers of whom this endpoint told first; null for all: see ledger_movements.
+mrr_start: MRR when the period begins.
+opening: what was found: subscriptions whose creation was not seen, at their first known event.
+new: of customers who never paid before.
+reactivation: of customers who came back.
+expansion: of customers who pay more.
+contraction: of customers who pay less; negative.
+churn: of customers who pay nothing any more; negative.
+mrr_end: MRR when the period ends, now where it goes on: the sum of all of these.
+customers_start: customers with MRR when the period begins.
+opening_customers: those who were found paying.
+new_customers: those who were new.
+reactivated_customers: how often one came back.
+expanded_customers: how many expansions.
+contracted_customers: how many contractions.
+churned_customers: how often one left.
+customers_end: customers with MRR when the period ends, now where it goes on.
+incomplete: customers whose MRR left something out that is known only by its id, as a coupon, when the period began, and how often it began to do so in it.
+incomplete_end: customers whose MRR leaves something out when the period ends.';
+
+CREATE OR REPLACE FUNCTION mrr_daily(
+    since timestamptz, until timestamptz,
+    currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
+) RETURNS TABLE (
+    period_start timestamptz, period_end timestamptz, livemode boolean, currency text,
+    mrr bigint, customers bigint, incomplete bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT day.period_start, day.period_end, coalesce(mrr_daily.livemode, default_livemode()), day.currency,
+        day.mrr_end, day.customers_end, day.incomplete_end
+    FROM ledger_periods(
+        mrr_daily.since, mrr_daily.until, 'day',
+        mrr_daily.currency, mrr_daily.source, mrr_daily.livemode, mrr_daily.time_zone
+    ) AS day
+    ORDER BY day.period_start, day.currency;
+END;
+COMMENT ON FUNCTION mrr_daily IS 'Monthly recurring revenue at the end of each day that has begun, by currency: licensed items of subscriptions that are active or past_due, less lasting discounts, normalised to a month, as mrr_movements has them. Today''s is that of now.
+source: only customers of whom this endpoint told first; null for all: see ledger_movements.
+mrr: MRR at the day''s end, in minor units a month.
+customers: those who have any.
+incomplete: those of them whose MRR leaves something out that is known only by its id, as a coupon.';
+
+CREATE OR REPLACE FUNCTION mrr_waterfall(
+    since timestamptz, until timestamptz, "by" text DEFAULT 'month',
+    currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
+) RETURNS TABLE (
+    period_start timestamptz, period_end timestamptz, livemode boolean, currency text,
+    mrr_start bigint, opening bigint, "new" bigint, reactivation bigint, expansion bigint, contraction bigint,
+    churn bigint, mrr_end bigint, incomplete bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT period.period_start, period.period_end, coalesce(mrr_waterfall.livemode, default_livemode()),
+        period.currency, period.mrr_start, period.opening, period."new", period.reactivation, period.expansion,
+        period.contraction, period.churn, period.mrr_end, period.incomplete
+    FROM ledger_periods(
+        mrr_waterfall.since, mrr_waterfall.until, mrr_waterfall."by",
+        mrr_waterfall.currency, mrr_waterfall.source, mrr_waterfall.livemode, mrr_waterfall.time_zone
+    ) AS period
+    ORDER BY period.period_start, period.currency;
+END;
+COMMENT ON FUNCTION mrr_waterfall IS 'How monthly recurring revenue came from the start of each period to its end, by currency, in minor units a month: mrr_start + opening + new + reactivation + expansion + contraction + churn = mrr_end, exactly. Movements are those of a customer as a whole, all of one instant netted: see mrr_movements.
+source: only customers of whom this endpoint told first; null for all: see ledger_movements.
+mrr_start: MRR when the period begins.
+opening: what was found: subscriptions whose creation was not seen, so that their past is not known, at their first known event.
+new: of customers who never paid before.
+reactivation: of customers who came back, after whatever time.
+expansion: of customers who pay more: a greater plan, more units, a discount that ended.
+contraction: of customers who pay less; negative.
+churn: of customers who pay nothing any more; negative.
+mrr_end: MRR when the period ends; now where it goes on.
+incomplete: customers whose MRR left something out that is known only by its id, as a coupon, when the period began, and how often it began to do so in it.';
+
+CREATE OR REPLACE FUNCTION churned_customers(
+    since timestamptz, until timestamptz,
+    currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL
+) RETURNS TABLE (
+    livemode boolean, currency text, account text, customer_id text, churned_at timestamptz, mrr bigint,
+    cause text, voluntary boolean, reason text, feedback text, comment text, plan_type text, price_id text,
+    subscription_ids text[]
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT gone.livemode, gone.currency, gone.account, gone.customer_id, gone.at, -gone.amount,
+        coalesce(told.cause, state.cause), CASE WHEN told.cause IS NULL AND state.cause = 'unpaid' THEN false
+            ELSE told.voluntary END,
+        told.reason, told.feedback, told.comment, gone.plan_type, gone.price_id, gone.subscription_ids
+    FROM (
+        SELECT coalesce(churned_customers.livemode, default_livemode()) AS livemode, movement.*
+        FROM ledger_movements(churned_customers.currency, churned_customers.source, churned_customers.livemode)
+            AS movement
+        WHERE movement.kind = 'churn' AND movement.at >= churned_customers.since
+            AND movement.at < least(churned_customers.until, now())
+    ) AS gone
+    LEFT JOIN LATERAL (
+        SELECT churn.cause, churn.voluntary, churn.reason, churn.feedback, churn.comment
+        FROM churn
+        WHERE churn.account = gone.account AND churn.livemode = gone.livemode
+            AND churn.subscription_id = ANY (gone.subscription_ids) AND churn.churned_at = gone.at
+        ORDER BY churn.monthly_amount DESC, churn.subscription_id LIMIT 1
+    ) AS told ON true
+    LEFT JOIN LATERAL (  -- of one that came back since there is no row of churn, but what it went through is kept
+        SELECT CASE
+            WHEN version.status NOT IN ('active', 'past_due') THEN version.status
+            WHEN version.collection_pause IN ('void', 'mark_uncollectible') THEN 'collection_paused'
+            ELSE 'free'
+        END AS cause
+        FROM subscription_versions AS version
+        WHERE told.cause IS NULL
+            AND version.account = gone.account AND version.livemode = gone.livemode
+            AND version.subscription_id = ANY (gone.subscription_ids) AND version.valid_from = gone.at
+            AND NOT version.counts
+        ORDER BY version.monthly_amount DESC, version.subscription_id, version.number DESC LIMIT 1
+    ) AS state ON true;
+END;
+COMMENT ON FUNCTION churned_customers IS 'Each time that a customer''s MRR ended, one row a churn of mrr_movements, and why. Where several subscriptions ended in one instant, the greatest tells why.
+source: only customers of whom this endpoint told first; null for all: see ledger_movements.
+account: the Stripe account.
+customer_id: who left.
+churned_at: when it stopped counting: a cancellation when it took effect.
+mrr: what was lost, in minor units a month, positive.
+cause: what ended it: a status (canceled, unpaid, paused, …), collection_paused or free; null where no event says, as for a coupon or a time that ran out by itself and is over again.
+voluntary: whether the customer chose to go; false for payments that failed or were disputed; null where Stripe does not say.
+reason: Stripe''s reason for the cancellation or the pause.
+feedback: what the customer chose as the reason.
+comment: what the customer wrote about it.
+plan_type: the plan that ended.
+price_id: its price.
+subscription_ids: the subscriptions that ended.';
+
+CREATE OR REPLACE FUNCTION lost_customers(
+    since timestamptz, until timestamptz, "by" text, currency text, source text, livemode boolean, time_zone text
+) RETURNS TABLE (period_start timestamptz, currency text, customers bigint)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH period AS MATERIALIZED (
+        SELECT array_agg(begun.period_start ORDER BY begun.period_start) AS starts, max(begun.told_until) AS until
+        FROM begun_periods(
+            lost_customers.since, lost_customers.until, lost_customers."by", lost_customers.time_zone
+        ) AS begun
+    )
+    SELECT period.starts[net.place], net.currency, count(*)
+    FROM (
+        -- What begins and ends in a period telescopes: -1 is left of one that paid at its start and not at its end.
+        SELECT movement.currency, width_bucket(movement.at, (SELECT period.starts FROM period)) AS place
+        FROM ledger_movements(lost_customers.currency, lost_customers.source, lost_customers.livemode) AS movement
+        WHERE movement.customers <> 0 AND movement.at >= (SELECT period.starts[1] FROM period)
+            AND movement.at < (SELECT period.until FROM period)
+        GROUP BY movement.account, movement.customer_id, movement.currency,
+            width_bucket(movement.at, (SELECT period.starts FROM period))
+        HAVING sum(movement.customers) = -1
+    ) AS net
+    CROSS JOIN period
+    GROUP BY period.starts[net.place], net.currency;
+END;
+COMMENT ON FUNCTION lost_customers IS 'How many of the customers who paid when a period began do not pay when it ends. One who left and came back in it is not lost, nor is one who came and left in it.
+source: only customers of whom this endpoint told first; null for all: see ledger_movements.
+customers: how many; there is no row where there are none.';
+
+CREATE OR REPLACE FUNCTION churn_metrics(
+    since timestamptz, until timestamptz, "by" text DEFAULT 'month',
+    currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
+) RETURNS TABLE (
+    period_start timestamptz, period_end timestamptz, livemode boolean, currency text,
+    customers_start bigint, lost_customers bigint, customer_churn_rate numeric,
+    active_30_days_ago bigint, new_in_30_days bigint, churned_in_30_days bigint, subscriber_churn_rate_stripe numeric,
+    mrr_start bigint, expansion bigint, reactivation bigint, contraction bigint, churn bigint,
+    gross_mrr_churn_rate numeric, net_mrr_churn_rate numeric,
+    gross_revenue_retention numeric, net_revenue_retention numeric,
+    churned_customers bigint, voluntary_customers bigint, involuntary_customers bigint, unexplained_customers bigint,
+    voluntary_churn bigint, involuntary_churn bigint, unexplained_churn bigint, incomplete bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH begun AS MATERIALIZED (
+        SELECT period.period_start, period.told_until, period.told_until - interval '720 hours' AS thirty_days_ago
+        FROM begun_periods(
+            churn_metrics.since, churn_metrics.until, churn_metrics."by", churn_metrics.time_zone
+        ) AS period
+    ), total AS MATERIALIZED (
+        SELECT sums.instant, sums.currency, sums.customers, sums.churned_customers,
+            sums.opening_customers + sums.new_customers + sums.reactivated_customers AS begun_customers
+        FROM ledger_totals(
+            (
+                SELECT array_agg(DISTINCT bound.instant ORDER BY bound.instant)
+                FROM (SELECT begun.thirty_days_ago FROM begun UNION ALL SELECT begun.told_until FROM begun)
+                    AS bound (instant)
+            ),
+            churn_metrics.currency, churn_metrics.source, churn_metrics.livemode
+        ) AS sums
+    ), thirty_days AS (
+        SELECT begun.period_start, first.currency, first.customers AS active,
+            last.begun_customers - first.begun_customers AS came,
+            last.churned_customers - first.churned_customers AS churned
+        FROM begun
+        JOIN total AS first ON first.instant = begun.thirty_days_ago
+        JOIN total AS last ON last.instant = begun.told_until AND last.currency = first.currency
+    ), why AS (
+        SELECT starts.instants[gone.place] AS period_start, gone.currency,
+            count(*) FILTER (WHERE gone.voluntary) AS voluntary_customers,
+            count(*) FILTER (WHERE NOT gone.voluntary) AS involuntary_customers,
+            -coalesce(sum(gone.mrr) FILTER (WHERE gone.voluntary), 0) AS voluntary_churn,
+            -coalesce(sum(gone.mrr) FILTER (WHERE NOT gone.voluntary), 0) AS involuntary_churn
+        FROM (SELECT array_agg(begun.period_start ORDER BY begun.period_start) AS instants FROM begun) AS starts
+        CROSS JOIN LATERAL (
+            SELECT one.currency, one.voluntary, one.mrr, width_bucket(one.churned_at, starts.instants) AS place
+            FROM churned_customers(
+                (SELECT min(begun.period_start) FROM begun), (SELECT max(begun.told_until) FROM begun),
+                churn_metrics.currency, churn_metrics.source, churn_metrics.livemode
+            ) AS one
+        ) AS gone
+        GROUP BY starts.instants[gone.place], gone.currency
+    )
+    SELECT period.period_start, period.period_end, coalesce(churn_metrics.livemode, default_livemode()),
+        period.currency,
+        period.customers_start, coalesce(lost.customers, 0),
+        coalesce(lost.customers, 0)::numeric / nullif(period.customers_start, 0),
+        thirty_days.active, thirty_days.came, thirty_days.churned,
+        thirty_days.churned::numeric / nullif(thirty_days.active + thirty_days.came, 0),
+        period.mrr_start, period.expansion, period.reactivation, period.contraction, period.churn,
+        -(period.churn + period.contraction)::numeric / nullif(period.mrr_start, 0),
+        -(period.churn + period.contraction + period.expansion + period.reactivation)::numeric
+            / nullif(period.mrr_start, 0),
+        (period.mrr_start + period.contraction + period.churn)::numeric / nullif(period.mrr_start, 0),
+        (period.mrr_start + period.expansion + period.reactivation + period.contraction + period.churn)::numeric
+            / nullif(period.mrr_start, 0),
+        period.churned_customers, coalesce(why.voluntary_customers, 0), coalesce(why.involuntary_customers, 0),
+        period.churned_customers - coalesce(why.voluntary_customers + why.involuntary_customers, 0),
+        coalesce(why.voluntary_churn, 0)::bigint, coalesce(why.involuntary_churn, 0)::bigint,
+        (period.churn - coalesce(why.voluntary_churn + why.involuntary_churn, 0))::bigint, period.incomplete
+    FROM ledger_periods(
+        churn_metrics.since, churn_metrics.until, churn_metrics."by",
+        churn_metrics.currency, churn_metrics.source, churn_metrics.livemode, churn_metrics.time_zone
+    ) AS period
+    JOIN thirty_days ON thirty_days.period_start = period.period_start AND thirty_days.currency = period.currency
+    LEFT JOIN lost_customers(
+        churn_metrics.since, churn_metrics.until, churn_metrics."by",
+        churn_metrics.currency, churn_metrics.source, churn_metrics.livemode, churn_metrics.time_zone
+    ) AS lost ON lost.period_start = period.period_start AND lost.currency = period.currency
+    LEFT JOIN why ON why.period_start = period.period_start AND why.currency = period.currency
+    ORDER BY period.period_start, period.currency;
+END;
+COMMENT ON FUNCTION churn_metrics IS 'Churn and retention by period and currency, each rate under its own name, with what it rests on. Rates are fractions of 1, null where there is nothing to divide by; amounts in minor units a month, signed as in mrr_waterfall. A customer with MRR in two currencies counts in both.
+source: only customers of whom this endpoint told first; null for all: see ledger_movements.
+customers_start: customers with MRR when the period begins.
+lost_customers: those of them who have none when it ends.
+customer_churn_rate: lost_customers ÷ customers_start.
+active_30_days_ago: customers with MRR 30 days (720 hours) before the period''s end.
+new_in_30_days: how often one began to pay in these 30 days: new, back again, or found paying.
+churned_in_30_days: how often one left in these 30 days.
+subscriber_churn_rate_stripe: churned_in_30_days ÷ (active_30_days_ago + new_in_30_days), as Stripe''s Billing analytics have it: for the last 30 days of the period, however long that is.
+mrr_start: MRR when the period begins.
+expansion: of customers who pay more.
+reactivation: of customers who came back.
+contraction: of customers who pay less; negative.
+churn: of customers who pay nothing any more; negative.
+gross_mrr_churn_rate: (churn and contraction, positive) ÷ mrr_start.
+net_mrr_churn_rate: (churn and contraction, positive, less expansion and reactivation) ÷ mrr_start; negative where more was gained than lost.
+gross_revenue_retention: (mrr_start less contraction and churn) ÷ mrr_start.
+net_revenue_retention: (mrr_start with expansion and reactivation, less contraction and churn) ÷ mrr_start.
+churned_customers: how often one left in the period: what voluntary, involuntary and unexplained add up to. One who came back and left again counts twice.
+voluntary_customers: those who chose to go.
+involuntary_customers: those whose payments failed or were disputed.
+unexplained_customers: those of whom Stripe does not say.
+voluntary_churn: the MRR of those who chose to go; negative.
+involuntary_churn: that of those whose payments failed or were disputed; negative.
+unexplained_churn: that of the others; negative.
+incomplete: customers whose MRR left something out that is known only by its id, as a coupon, when the period began, and how often it began to do so in it.';
+
+CREATE OR REPLACE FUNCTION churn_reasons(
+    since timestamptz, until timestamptz, "by" text DEFAULT 'month', split text DEFAULT 'reason',
+    currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
+) RETURNS TABLE (
+    period_start timestamptz, period_end timestamptz, livemode boolean, currency text, split_value text,
+    churned_customers bigint, churn bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH period AS MATERIALIZED (
+        SELECT begun.period_start, begun.period_end, begun.told_until
+        FROM begun_periods(
+            churn_reasons.since, churn_reasons.until, churn_reasons."by", churn_reasons.time_zone
+        ) AS begun
+    ), gone AS MATERIALIZED (
+        SELECT width_bucket(one.churned_at, (
+                SELECT array_agg(period.period_start ORDER BY period.period_start) FROM period
+            )) AS place,
+            one.currency,
+            CASE chosen('split', churn_reasons.split, 'reason', 'feedback', 'cause', 'voluntary', 'plan')
+                WHEN 'reason' THEN one.reason
+                WHEN 'feedback' THEN one.feedback
+                WHEN 'cause' THEN one.cause
+                WHEN 'voluntary' THEN CASE one.voluntary WHEN true THEN 'voluntary' WHEN false THEN 'involuntary' END
+                WHEN 'plan' THEN one.plan_type
+            END AS split_value,
+            count(*) AS customers, sum(one.mrr) AS mrr
+        FROM churned_customers(
+            (SELECT min(period.period_start) FROM period), (SELECT max(period.told_until) FROM period),
+            churn_reasons.currency, churn_reasons.source, churn_reasons.livemode
+        ) AS one
+        GROUP BY 1, 2, 3
+    )
+    SELECT numbered.period_start, numbered.period_end, coalesce(churn_reasons.livemode, default_livemode()),
+        seen.currency, seen.split_value, coalesce(gone.customers, 0), -coalesce(gone.mrr, 0)::bigint
+    FROM (SELECT period.*, row_number() OVER (ORDER BY period.period_start) AS place FROM period) AS numbered
+    CROSS JOIN (SELECT DISTINCT gone.currency, gone.split_value FROM gone) AS seen
+    LEFT JOIN gone ON gone.place = numbered.place AND gone.currency = seen.currency
+        AND gone.split_value IS NOT DISTINCT FROM seen.split_value
+    ORDER BY numbered.period_start, seen.currency, seen.split_value;
+END;
+COMMENT ON FUNCTION churn_reasons IS 'Why customers left, by period, currency and what they or Stripe said; it adds up to churn_metrics. A reason that appears in one period appears in all.
+split: reason (Stripe''s, as cancellation_requested or payment_failed), feedback (what the customer chose), cause (what ended it, as canceled or unpaid), voluntary (voluntary or involuntary) or plan.
+source: only customers of whom this endpoint told first; null for all: see ledger_movements.
+split_value: the reason; null where nobody said.
+churned_customers: how often one left.
+churn: the MRR that was lost, in minor units a month; negative.';
+
+CREATE OR REPLACE FUNCTION arpu(
+    since timestamptz, until timestamptz, "by" text DEFAULT 'month',
+    currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
+) RETURNS TABLE (
+    period_start timestamptz, period_end timestamptz, livemode boolean, currency text,
+    mrr_end bigint, customers_end bigint, arpu numeric, incomplete bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT period.period_start, period.period_end, coalesce(arpu.livemode, default_livemode()), period.currency,
+        period.mrr_end, period.customers_end, period.mrr_end::numeric / nullif(period.customers_end, 0),
+        period.incomplete_end
+    FROM ledger_periods(
+        arpu.since, arpu.until, arpu."by", arpu.currency, arpu.source, arpu.livemode, arpu.time_zone
+    ) AS period
+    ORDER BY period.period_start, period.currency;
+END;
+COMMENT ON FUNCTION arpu IS 'Average revenue per paying customer, by period and currency.
+source: only customers of whom this endpoint told first; null for all: see ledger_movements.
+mrr_end: MRR when the period ends, in minor units a month; now where it goes on.
+customers_end: customers with MRR then.
+arpu: mrr_end ÷ customers_end, in minor units a month, unrounded; null where nobody pays.
+incomplete: those of the customers whose MRR leaves something out that is known only by its id, as a coupon.';
+
+CREATE OR REPLACE FUNCTION ltv(
+    since timestamptz, until timestamptz, "by" text DEFAULT 'month',
+    currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
+) RETURNS TABLE (
+    period_start timestamptz, period_end timestamptz, livemode boolean, currency text,
+    arpu numeric, customers_start bigint, lost_customers bigint, customer_churn_rate numeric, ltv numeric,
+    incomplete bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT period.period_start, period.period_end, coalesce(ltv.livemode, default_livemode()), period.currency,
+        period.mrr_end::numeric / nullif(period.customers_end, 0), period.customers_start,
+        coalesce(lost.customers, 0), coalesce(lost.customers, 0)::numeric / nullif(period.customers_start, 0),
+        -- Multiplied before it is divided: the rate itself is never rounded.
+        period.mrr_end::numeric * period.customers_start / nullif(period.customers_end * lost.customers, 0),
+        period.incomplete
+    FROM ledger_periods(
+        ltv.since, ltv.until, ltv."by", ltv.currency, ltv.source, ltv.livemode, ltv.time_zone
+    ) AS period
+    LEFT JOIN lost_customers(
+        ltv.since, ltv.until, ltv."by", ltv.currency, ltv.source, ltv.livemode, ltv.time_zone
+    ) AS lost ON lost.period_start = period.period_start AND lost.currency = period.currency
+    ORDER BY period.period_start, period.currency;
+END;
+COMMENT ON FUNCTION ltv IS 'What a customer brings until he leaves, if all goes on as in the period, by period and currency: for months that is a lifetime value; for another period the rate is that of the period, and the value counts in such periods'' worth of months.
+source: only customers of whom this endpoint told first; null for all: see ledger_movements.
+arpu: MRR by customer when the period ends, in minor units a month, unrounded.
+customers_start: customers with MRR when the period begins.
+lost_customers: those of them who have none when it ends.
+customer_churn_rate: lost_customers ÷ customers_start.
+ltv: arpu ÷ customer_churn_rate, in minor units, unrounded; null where nobody left or nobody pays.
+incomplete: customers whose MRR left something out that is known only by its id, as a coupon, when the period began, and how often it began to do so in it.';
+
+CREATE OR REPLACE FUNCTION quick_ratio(
+    since timestamptz, until timestamptz, "by" text DEFAULT 'month',
+    currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
+) RETURNS TABLE (
+    period_start timestamptz, period_end timestamptz, livemode boolean, currency text,
+    gained bigint, lost bigint, quick_ratio numeric, incomplete bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT period.period_start, period.period_end, coalesce(quick_ratio.livemode, default_livemode()),
+        period.currency, period."new" + period.expansion + period.reactivation, -(period.contraction + period.churn),
+        (period."new" + period.expansion + period.reactivation)::numeric
+            / nullif(-(period.contraction + period.churn), 0),
+        period.incomplete
+    FROM ledger_periods(
+        quick_ratio.since, quick_ratio.until, quick_ratio."by",
+        quick_ratio.currency, quick_ratio.source, quick_ratio.livemode, quick_ratio.time_zone
+    ) AS period
+    ORDER BY period.period_start, period.currency;
+END;
+COMMENT ON FUNCTION quick_ratio IS 'How many times what was lost was gained, by period and currency.
+source: only customers of whom this endpoint told first; null for all: see ledger_movements.
+gained: new, expansion and reactivation, in minor units a month; what was merely found (opening) is no gain.
+lost: contraction and churn, positive.
+quick_ratio: gained ÷ lost; null where nothing was lost.
+incomplete: customers whose MRR left something out that is known only by its id, as a coupon, when the period began, and how often it began to do so in it.';
+
+CREATE OR REPLACE FUNCTION mrr_as_of(
+    instant timestamptz, currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL
+) RETURNS TABLE (livemode boolean, currency text, mrr bigint, customers bigint, incomplete bigint)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT coalesce(mrr_as_of.livemode, default_livemode()), movement.currency, sum(movement.amount)::bigint,
+        sum(movement.customers)::bigint, sum(movement.incomplete)::bigint
+    FROM ledger_movements(mrr_as_of.currency, mrr_as_of.source, mrr_as_of.livemode) AS movement
+    WHERE movement.at <= mrr_as_of.instant
+    GROUP BY movement.currency
+    ORDER BY movement.currency;
+END;
+COMMENT ON FUNCTION mrr_as_of IS 'Monthly recurring revenue at an instant, by currency: what was true then by Stripe''s clock, events that came later included. For an instant that is still to come: what today''s subscriptions come to then, with the ends of discounts that are known.
+instant: the instant; what happens at it is included.
+source: only customers of whom this endpoint told first; null for all: see ledger_movements.
+mrr: in minor units a month.
+customers: those who have any.
+incomplete: those of them whose MRR leaves something out that is known only by its id, as a coupon.';
 
 -- ------------------------------------------------------------ metrics: what adds up
 
@@ -3004,6 +3624,13 @@ BEGIN
         'rolled_up_spans', 'unrolled_spans', 'payment_sums', 'settlement_sums', 'paying_customers',
         'payment_metrics', 'payment_failures', 'refund_metrics', 'dispute_metrics', 'balance_metrics',
         'currency_decimals', 'half_even', 'fx_rate'
+    ] LOOP
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %I TO hooklog_analyst', readable);
+    END LOOP;
+    FOREACH readable IN ARRAY ARRAY[
+        'ledger_movements', 'ledger_totals', 'begun_periods', 'ledger_periods', 'lost_customers',
+        'mrr_daily', 'mrr_waterfall', 'churned_customers', 'churn_metrics', 'churn_reasons', 'arpu', 'ltv',
+        'quick_ratio', 'mrr_as_of'
     ] LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %I TO hooklog_analyst', readable);
     END LOOP;

@@ -114,6 +114,7 @@ def _movement(before: Standing, after: Standing, changes: Sequence[Change]) -> R
         "mrr_before": before.mrr,
         "mrr_after": after.mrr,
         "incomplete": before.incomplete > 0 or after.incomplete > 0,
+        "incomplete_before": before.incomplete > 0,
         "incomplete_after": after.incomplete > 0,
         "cause": told.cause,
         "subscription_ids": moved,
