@@ -967,7 +967,7 @@ COMMENT ON COLUMN churn.price_id IS 'The price of that plan.';
 COMMENT ON COLUMN churn.interval IS 'How it was billed: day, week, month or year.';
 COMMENT ON COLUMN churn.interval_count IS 'How many intervals a billing period had.';
 COMMENT ON COLUMN churn.currency IS 'Three letters, in lower case.';
-COMMENT ON COLUMN churn.monthly_amount IS 'What it came to a month while it last counted, in minor units: licensed items less lasting discounts, its customer''s where an event brings them along.';
+COMMENT ON COLUMN churn.monthly_amount IS 'What its own terms came to a month while it last counted, in minor units: licensed items less its lasting discounts. What a discount of its customer''s took off besides, mrr_movements knows.';
 COMMENT ON COLUMN churn.monthly_amount_incomplete IS 'Whether that leaves something out that was known only by its id, as a coupon.';
 COMMENT ON COLUMN churn.started_at IS 'When it started.';
 COMMENT ON COLUMN churn.lived IS 'From its start until it stopped counting.';
@@ -1304,13 +1304,118 @@ COMMENT ON COLUMN subscription_versions.interval_count IS 'How many intervals a 
 COMMENT ON COLUMN subscription_versions.quantity IS 'How many units of that price; null where usage decided.';
 COMMENT ON COLUMN subscription_versions.currency IS 'Three letters, in lower case.';
 COMMENT ON COLUMN subscription_versions.counts IS 'Whether it was recurring revenue at valid_from: active or past_due, collected, and not free.';
-COMMENT ON COLUMN subscription_versions.monthly_amount IS 'What its terms came to a month at valid_from, whether or not it counted, in minor units: licensed items less lasting discounts, its customer''s where an event brings them along.';
+COMMENT ON COLUMN subscription_versions.monthly_amount IS 'What its terms came to a month at valid_from, whether or not it counted, in minor units: licensed items less its lasting discounts. What a discount of its customer''s takes off besides, mrr_movements knows.';
 COMMENT ON COLUMN subscription_versions.monthly_amount_incomplete IS 'Whether that leaves something out that was known only by its id, as a coupon.';
 COMMENT ON COLUMN subscription_versions.missing IS 'What that is: coupon, discount or tiers with the id, items where there are more than the events list; empty where monthly_amount is complete.';
 COMMENT ON COLUMN subscription_versions.source IS 'Which endpoint received that event: the last part of /webhooks/{source}.';
 COMMENT ON COLUMN subscription_versions.updated_at IS 'When Stripe made that event.';
-COMMENT ON COLUMN subscription_versions.mrr IS 'The spans of time in which it counted as MRR: since, until (left out; null for ever), amount (exact minor units a month, as 2000 or 2500/3), incomplete, opening, cause (what began it), ended_by.';
+COMMENT ON COLUMN subscription_versions.mrr IS 'The spans of time in which it counted as MRR: since, until (left out; null for ever), amount (exact minor units a month, as 2000 or 2500/3), incomplete, parts (what a discount of its customer''s comes off: product, months of the billing period, amount; null where it has one of its own), opening, cause (what began it), ended_by.';
 
+CREATE TABLE IF NOT EXISTS discount_versions (
+    account     text        NOT NULL,
+    livemode    boolean     NOT NULL,
+    discount_id text        NOT NULL,
+    number      integer     NOT NULL,
+    customer_id text        NOT NULL,
+    event_id    text        NOT NULL,
+    valid_from  timestamptz NOT NULL,
+    valid_to    timestamptz CHECK (valid_to >= valid_from),
+    ended_by    text,
+    name        text        NOT NULL,
+    coupon_id   text,
+    duration    text,
+    percent_off numeric,
+    amounts_off jsonb,
+    products    text[],
+    ends_at     timestamptz,
+    source      text        NOT NULL,
+    updated_at  timestamptz NOT NULL,
+    stale       boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, discount_id, number)
+);
+CREATE INDEX IF NOT EXISTS discount_versions_by_customer ON discount_versions (account, livemode, customer_id);
+COMMENT ON TABLE discount_versions IS 'What the events of customers'' discounts tell of them, each time that it changes. customer_discounts has which one stood when.';
+COMMENT ON COLUMN discount_versions.discount_id IS 'The discount, di_…; where it has no id, as before 2020-08-27, its customer.';
+COMMENT ON COLUMN discount_versions.number IS 'Its place among what is told of the discount, from 0.';
+COMMENT ON COLUMN discount_versions.customer_id IS 'Whose it is.';
+COMMENT ON COLUMN discount_versions.event_id IS 'The first event that told it.';
+COMMENT ON COLUMN discount_versions.valid_from IS 'From when on it was so.';
+COMMENT ON COLUMN discount_versions.valid_to IS 'Until when, itself left out: when it was changed or deleted; null while no event tells that.';
+COMMENT ON COLUMN discount_versions.ended_by IS 'The event that changed or deleted it.';
+COMMENT ON COLUMN discount_versions.ends_at IS 'When it ends by itself; null where it does not.';
+
+CREATE TABLE IF NOT EXISTS shown_discounts (
+    account     text        NOT NULL,
+    livemode    boolean     NOT NULL,
+    customer_id text        NOT NULL,
+    number      integer     NOT NULL,
+    event_id    text        NOT NULL,
+    shown_from  timestamptz NOT NULL,
+    name        text,
+    coupon_id   text,
+    duration    text,
+    percent_off numeric,
+    amounts_off jsonb,
+    products    text[],
+    ends_at     timestamptz,
+    source      text        NOT NULL,
+    updated_at  timestamptz NOT NULL,
+    stale       boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, customer_id, number)
+);
+COMMENT ON TABLE shown_discounts IS 'What customers'' own events show of their discount, each time that it changes, as they do in API versions before 2025-03-31.basil. customer_discounts has which one stood when.';
+COMMENT ON COLUMN shown_discounts.customer_id IS 'The customer.';
+COMMENT ON COLUMN shown_discounts.number IS 'Its place among what the customer showed, from 0.';
+COMMENT ON COLUMN shown_discounts.event_id IS 'The first event that showed it.';
+COMMENT ON COLUMN shown_discounts.shown_from IS 'From when on it was so.';
+COMMENT ON COLUMN shown_discounts.ends_at IS 'When it ends by itself; null where it does not.';
+
+CREATE TABLE IF NOT EXISTS customer_discounts (
+    account     text        NOT NULL,
+    livemode    boolean     NOT NULL,
+    customer_id text        NOT NULL,
+    since       timestamptz NOT NULL,
+    until       timestamptz CHECK (until > since),
+    cause       text        NOT NULL,
+    ended_by    text,
+    name        text        NOT NULL,
+    coupon_id   text,
+    duration    text,
+    percent_off numeric,
+    amounts_off jsonb,
+    products    text[],
+    subtracts   boolean,
+    source      text        NOT NULL,
+    stale       boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, customer_id, since)
+);
+COMMENT ON TABLE customer_discounts IS 'Which discount each customer had, from when until when: one at most at a time. It holds for those of its subscriptions that have none of their own.';
+COMMENT ON COLUMN customer_discounts.customer_id IS 'The customer.';
+COMMENT ON COLUMN customer_discounts.since IS 'From when on it stood.';
+COMMENT ON COLUMN customer_discounts.until IS 'Until when, itself left out; in the future where it ends by itself; null where no end is known.';
+COMMENT ON COLUMN customer_discounts.cause IS 'The event that told of it first.';
+COMMENT ON COLUMN customer_discounts.subtracts IS 'Whether its coupon comes off MRR: by default where it lasts, see MRR_DISCOUNTS; null where that is not known, and MRR leaves it out and says incomplete.';
+COMMENT ON COLUMN customer_discounts.ended_by IS 'The event that ended it, or discount_end:<name> where it ends by itself.';
+
+DO $$
+DECLARE
+    holder text;
+    meaning record;
+BEGIN
+    FOREACH holder IN ARRAY ARRAY['discount_versions', 'shown_discounts', 'customer_discounts'] LOOP
+        FOR meaning IN SELECT * FROM (VALUES
+            ('name', 'The discount''s id, di_…, or its coupon''s where it has none.'),
+            ('coupon_id', 'The coupon, as the merchant named it.'),
+            ('duration', 'once, repeating or forever; null where the coupon is known only by its id, and so is what it takes off.'),
+            ('percent_off', 'What the coupon takes off in per cent.'),
+            ('amounts_off', 'What it takes off each invoice instead, in minor units, by currency.'),
+            ('products', 'The products that it applies to; null where it applies to all.')
+        ) AS common (attname, said) LOOP
+            EXECUTE format('COMMENT ON COLUMN %I.%I IS %L', holder, meaning.attname, meaning.said);
+        END LOOP;
+    END LOOP;
+END
+$$;
 CREATE TABLE IF NOT EXISTS mrr_movements (
     account          text        NOT NULL,
     livemode         boolean     NOT NULL,
@@ -1373,20 +1478,67 @@ COMMENT ON COLUMN mrr_movements.price_id IS 'The price of that plan.';
 COMMENT ON COLUMN mrr_movements.source IS 'Which endpoint received the event that began or brought what changed: the last part of /webhooks/{source}.';
 COMMENT ON COLUMN mrr_movements.stale IS 'Whether a newer event of a subscription of it could not be digested: see dead_letters.';
 
+CREATE OR REPLACE FUNCTION exact_amount(fraction text)
+RETURNS numeric
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT split_part(fraction, '/', 1)::numeric / coalesce(nullif(split_part(fraction, '/', 2), ''), '1')::numeric;
+END;
+COMMENT ON FUNCTION exact_amount IS 'The number that a fraction stands for, to some twenty digits.
+fraction: as 2000 or 2500/3.';
+
+CREATE OR REPLACE FUNCTION discount_off(
+    parts jsonb, currency text, percent_off numeric, amounts_off jsonb, products text[]
+)
+RETURNS numeric
+LANGUAGE sql IMMUTABLE
+BEGIN ATOMIC
+    SELECT CASE
+        WHEN percent_off IS NOT NULL THEN eligible.amount * least(percent_off, 100) / 100
+        WHEN amounts_off ? currency
+            THEN least(eligible.amount, (amounts_off ->> currency)::numeric / eligible.shortest_period)
+    END
+    FROM (
+        SELECT sum(exact_amount(part.amount)) AS amount, min(exact_amount(part.months)) AS shortest_period
+        FROM jsonb_to_recordset(CASE jsonb_typeof(parts) WHEN 'array' THEN parts ELSE '[]' END)
+            AS part (product text, months text, amount text)
+        WHERE products IS NULL OR part.product = ANY (products)
+    ) AS eligible;
+END;
+COMMENT ON FUNCTION discount_off IS 'What a discount takes off a month, exactly, in minor units; null where that is not known, or there is nothing to take it off.
+parts: what it comes off, as subscription_versions.mrr has it.
+currency: that of the parts.
+percent_off: what it takes off in per cent; null where it takes off an amount.
+amounts_off: what it takes off each invoice, in minor units by currency.
+products: the products that it applies to; null for all.';
+
 CREATE OR REPLACE VIEW scheduled_churn AS
-SELECT account, livemode, version.subscription_id, coalesce(version.cancel_at, latest.current_period_end) AS due_at,
-    version.customer_id, version.plan_type, version.price_id, version.currency, version.monthly_amount,
-    version.monthly_amount_incomplete, latest.canceled_at AS requested_at, latest.cancellation_reason AS reason,
+SELECT version.account, version.livemode, version.subscription_id,
+    coalesce(version.cancel_at, latest.current_period_end) AS due_at,
+    version.customer_id, version.plan_type, version.price_id, version.currency,
+    round(exact_amount(span.amount) - coalesce(CASE WHEN inherited.subtracts THEN discount_off(
+        span.parts, version.currency, inherited.percent_off, inherited.amounts_off, inherited.products
+    ) END, 0))::bigint AS monthly_amount,
+    span.incomplete OR (inherited.cause IS NOT NULL AND inherited.subtracts IS NULL) AS monthly_amount_incomplete,
+    latest.canceled_at AS requested_at, latest.cancellation_reason AS reason,
     latest.cancellation_feedback AS feedback, latest.cancellation_comment AS comment,
     version.source, version.updated_at, version.stale
 FROM subscription_versions AS version
 JOIN subscriptions AS latest USING (account, livemode)
+JOIN LATERAL jsonb_to_recordset(version.mrr)
+    AS span (since timestamptz, until timestamptz, amount text, incomplete boolean, parts jsonb)
+    ON span.since <= now() AND now() < coalesce(span.until, 'infinity')
+LEFT JOIN customer_discounts AS inherited
+    ON inherited.account = version.account AND inherited.livemode = version.livemode
+    AND inherited.customer_id = version.customer_id AND jsonb_typeof(span.parts) = 'array'
+    AND inherited.since <= now() AND now() < coalesce(inherited.until, 'infinity')
 WHERE latest.id = version.subscription_id
     AND version.valid_to IS NULL AND version.counts AND version.cancellation_scheduled;
 COMMENT ON VIEW scheduled_churn IS 'Recurring revenue that is known to end: subscriptions that count and whose cancellation is scheduled. When it takes effect it is in churn and mrr_movements instead.';
 COMMENT ON COLUMN scheduled_churn.due_at IS 'When it will end: the date that was set, else the end of the period.';
 COMMENT ON COLUMN scheduled_churn.requested_at IS 'When the cancellation was asked for.';
-COMMENT ON COLUMN scheduled_churn.monthly_amount IS 'What will be lost a month by today''s terms, in minor units: licensed items less lasting discounts.';
+COMMENT ON COLUMN scheduled_churn.monthly_amount IS 'What will be lost a month by today''s terms, in minor units: licensed items less lasting discounts, its own or else its customer''s.';
+COMMENT ON COLUMN scheduled_churn.monthly_amount_incomplete IS 'Whether that leaves something out that is known only by its id, as a coupon.';
 COMMENT ON COLUMN scheduled_churn.reason IS 'Stripe''s reason for the cancellation.';
 COMMENT ON COLUMN scheduled_churn.feedback IS 'What the customer chose as the reason.';
 COMMENT ON COLUMN scheduled_churn.comment IS 'What the customer wrote about it.';
@@ -1397,12 +1549,26 @@ WITH booked AS (
     SELECT account, livemode, customer_id, currency, at, sum(amount) AS amount,
         (array_agg(mrr_after ORDER BY kind = 'opening'))[1] AS mrr_after
     FROM mrr_movements GROUP BY account, livemode, customer_id, currency, at
-), spans AS (
+), own AS (
     SELECT account, livemode, customer_id, currency, span.since, span.until,
-        split_part(span.amount, '/', 1)::numeric
-            / coalesce(nullif(split_part(span.amount, '/', 2), ''), '1')::numeric AS amount
+        exact_amount(span.amount) AS amount, span.parts
     FROM subscription_versions
-    CROSS JOIN LATERAL jsonb_to_recordset(mrr) AS span (since timestamptz, until timestamptz, amount text)
+    CROSS JOIN LATERAL jsonb_to_recordset(mrr)
+        AS span (since timestamptz, until timestamptz, amount text, parts jsonb)
+), spans AS (
+    SELECT account, livemode, customer_id, currency, since, until, amount FROM own
+    UNION ALL
+    SELECT own.account, own.livemode, own.customer_id, own.currency, greatest(own.since, inherited.since),
+        least(own.until, inherited.until), -coalesce(discount_off(
+            own.parts, own.currency, inherited.percent_off, inherited.amounts_off, inherited.products
+        ), 0)
+    FROM own
+    JOIN customer_discounts AS inherited
+        ON inherited.account = own.account AND inherited.livemode = own.livemode
+        AND inherited.customer_id = own.customer_id AND inherited.subtracts
+        AND inherited.since < coalesce(own.until, 'infinity')
+        AND coalesce(inherited.until, 'infinity') > own.since
+    WHERE jsonb_typeof(own.parts) = 'array'
 ), counted AS (
     SELECT account, livemode, customer_id, currency, at, sum(amount) AS amount
     FROM (
@@ -1421,15 +1587,29 @@ SELECT account, livemode, customer_id, currency, at, round(coalesce(exact, 0)) A
     coalesce(ledger, 0) AS ledger, mrr_after, coalesce(ledger, 0) - round(coalesce(exact, 0)) AS residual
 FROM running
 WHERE abs(coalesce(ledger, 0) - coalesce(exact, 0)) > 0.500001 OR mrr_after <> ledger;
-COMMENT ON VIEW mrr_ledger_residual IS 'Empty while the ledger is right: each instant at which a customer''s movements so far do not add up to what its subscriptions come to, or not to mrr_after. As they add up at every instant, start + movements = end holds for any period, customers and currency.';
-COMMENT ON COLUMN mrr_ledger_residual.mrr IS 'What the customer''s subscription versions come to at that instant, in minor units a month.';
+COMMENT ON VIEW mrr_ledger_residual IS 'Empty while the ledger is right: each instant at which a customer''s movements so far do not add up to what its subscriptions come to, or not to mrr_after. It reckons that itself, from what subscription_versions count for and what customer_discounts take off of that. As they add up at every instant, start + movements = end holds for any period, customers and currency.';
+COMMENT ON COLUMN mrr_ledger_residual.mrr IS 'What the customer''s subscriptions come to at that instant, less its discount, in minor units a month.';
 COMMENT ON COLUMN mrr_ledger_residual.ledger IS 'The sum of the customer''s movements until then.';
 COMMENT ON COLUMN mrr_ledger_residual.residual IS 'What the ledger has too much, in minor units a month.';
 
 -- ------------------------------------------------------------ access
 
--- What each subscription grants its user. A status that is not named here grants nothing.
-CREATE OR REPLACE VIEW subscription_access AS
+-- Whose a state was, and what ended it by itself.
+ALTER TABLE subscription_versions
+    ADD COLUMN IF NOT EXISTS user_id text,
+    ADD COLUMN IF NOT EXISTS origin text,
+    ADD COLUMN IF NOT EXISTS current_period_start timestamptz,
+    ADD COLUMN IF NOT EXISTS current_period_end timestamptz;
+CREATE INDEX IF NOT EXISTS subscription_versions_by_user ON subscription_versions (user_id)
+    WHERE user_id IS NOT NULL;
+COMMENT ON COLUMN subscription_versions.user_id IS 'The user that its own metadata named.';
+COMMENT ON COLUMN subscription_versions.origin IS 'Which of our clients asked for it, as its metadata said; null where it was made elsewhere.';
+COMMENT ON COLUMN subscription_versions.current_period_start IS 'The start of what was being billed; the first of its items'', where they differed.';
+COMMENT ON COLUMN subscription_versions.current_period_end IS 'The end of what was being billed; the last of its items'', where they differed.';
+
+-- What each state of a subscription grants its user: the newest, as Stripe last described it, and each that it went
+-- through. These are all the rules of access, and they read no clock. A status that is not named here grants nothing.
+CREATE OR REPLACE VIEW access_states AS
 SELECT owned.account, owned.livemode, owned.origin, owned.user_id, owned.id AS subscription_id, owned.plan_type,
     CASE owned.plan_type WHEN 'enterprise' THEN 3 WHEN 'pro' THEN 2 WHEN 'basic' THEN 1 ELSE 0 END AS plan_rank,
     owned.status IN ('active', 'trialing', 'past_due', 'canceled') AS grants,
@@ -1441,8 +1621,9 @@ SELECT owned.account, owned.livemode, owned.origin, owned.user_id, owned.id AS s
                 SELECT max(change.created_at) FROM subscription_changes AS change
                 WHERE change.account = owned.account AND change.livemode = owned.livemode
                     AND change.subscription_id = owned.id AND change.event_type = 'past_due'
+                    AND (owned.newest OR change.created_at <= owned.valid_from)
             ),
-            owned.current_period_start, owned.started_at  -- where its first known event found it past due
+            owned.current_period_start, owned.created_at  -- where its first known event found it past due
         ) + make_interval(hours => 24 * (
             SELECT coalesce(min(value::integer), 7) FROM configuration WHERE name = 'access_grace_days'
         )))
@@ -1457,25 +1638,57 @@ SELECT owned.account, owned.livemode, owned.origin, owned.user_id, owned.id AS s
         WHEN owned.status IN ('past_due', 'unpaid') THEN 'unpaid'
         WHEN owned.status = 'paused' THEN 'paused'
         ELSE 'none'
-    END AS reason_afterwards
+    END AS reason_afterwards,
+    owned.valid_from, owned.valid_to, owned.newest
 FROM (
-    -- A union, so that an index finds a user's, whichever of the two names him.
-    SELECT account, livemode, origin, user_id, id, plan_type, status, created_at, started_at,
-        current_period_start, ended_at, updated_at,
-        coalesce(cancel_at, CASE WHEN cancel_at_period_end THEN current_period_end END) AS scheduled_end
+    -- A union, so that an index finds a user's, whichever of the two names him, and of the newest states only those.
+    SELECT account, livemode, origin, user_id, id, plan_type, status, created_at, current_period_start, ended_at,
+        updated_at, coalesce(cancel_at, CASE WHEN cancel_at_period_end THEN current_period_end END) AS scheduled_end,
+        NULL::timestamptz AS valid_from, NULL::timestamptz AS valid_to, true AS newest
     FROM subscriptions
     WHERE user_id IS NOT NULL
     UNION ALL
     SELECT billed.account, billed.livemode, billed.origin, customers.user_id, billed.id, billed.plan_type,
-        billed.status, billed.created_at, billed.started_at, billed.current_period_start, billed.ended_at,
-        billed.updated_at,
-        coalesce(billed.cancel_at, CASE WHEN billed.cancel_at_period_end THEN billed.current_period_end END)
+        billed.status, billed.created_at, billed.current_period_start, billed.ended_at, billed.updated_at,
+        coalesce(billed.cancel_at, CASE WHEN billed.cancel_at_period_end THEN billed.current_period_end END),
+        NULL, NULL, true
     FROM subscriptions AS billed
     JOIN customers
         ON customers.account = billed.account AND customers.livemode = billed.livemode
         AND customers.id = billed.customer_id
     WHERE billed.user_id IS NULL AND customers.user_id IS NOT NULL
+    UNION ALL
+    SELECT account, livemode, origin, user_id, subscription_id, plan_type, status, created_at, current_period_start,
+        ended_at, updated_at,
+        coalesce(cancel_at, CASE WHEN cancellation_scheduled THEN current_period_end END),
+        valid_from, valid_to, false
+    FROM subscription_versions
+    WHERE user_id IS NOT NULL
+    UNION ALL
+    SELECT version.account, version.livemode, version.origin, customers.user_id, version.subscription_id,
+        version.plan_type, version.status, version.created_at, version.current_period_start, version.ended_at,
+        version.updated_at,
+        coalesce(version.cancel_at, CASE WHEN version.cancellation_scheduled THEN version.current_period_end END),
+        version.valid_from, version.valid_to, false
+    FROM subscription_versions AS version
+    JOIN customers
+        ON customers.account = version.account AND customers.livemode = version.livemode
+        AND customers.id = version.customer_id
+    WHERE version.user_id IS NULL AND customers.user_id IS NOT NULL
 ) AS owned;
+
+COMMENT ON VIEW access_states IS 'What each state of a subscription grants; subscription_access shows the newest, subscription_access_versions each that there was.';
+COMMENT ON COLUMN access_states.account IS 'The Stripe account.';
+COMMENT ON COLUMN access_states.livemode IS 'True for real money, false for test data.';
+COMMENT ON COLUMN access_states.origin IS 'Which of our clients asked for it (its metadata''s source); null where it was made elsewhere.';
+COMMENT ON COLUMN access_states.plan_type IS 'Its plan: its price''s metadata''s plan_type, else the configured one, else its own metadata''s.';
+COMMENT ON COLUMN access_states.valid_from IS 'From when on it was so: see subscription_versions.';
+COMMENT ON COLUMN access_states.valid_to IS 'Until when, itself left out; null for the last.';
+
+CREATE OR REPLACE VIEW subscription_access AS
+SELECT account, livemode, origin, user_id, subscription_id, plan_type, plan_rank, grants, access_from, access_until,
+    reason, reason_afterwards
+FROM access_states WHERE newest;
 COMMENT ON VIEW subscription_access IS 'What each subscription grants its user, and until when; user_access picks the best of a user''s.';
 COMMENT ON COLUMN subscription_access.user_id IS 'The user that its own metadata names, else its customer''s.';
 COMMENT ON COLUMN subscription_access.subscription_id IS 'The subscription.';
@@ -1486,7 +1699,22 @@ COMMENT ON COLUMN subscription_access.access_until IS 'When its access ends by i
 COMMENT ON COLUMN subscription_access.reason IS 'Until then: active, trialing, past_due (in grace), canceled (it ends, or ended, at access_until), or none.';
 COMMENT ON COLUMN subscription_access.reason_afterwards IS 'From then on: unpaid, paused or none.';
 
-CREATE OR REPLACE FUNCTION user_access_as_of(instant timestamptz)
+CREATE OR REPLACE VIEW subscription_access_versions AS
+SELECT account, livemode, origin, user_id, subscription_id, plan_type, plan_rank, grants, access_from, access_until,
+    reason, reason_afterwards, valid_from, valid_to
+FROM access_states WHERE NOT newest;
+COMMENT ON VIEW subscription_access_versions IS 'What each subscription granted its user in each state that it went through (subscription_versions), by today''s days of grace.';
+COMMENT ON COLUMN subscription_access_versions.user_id IS 'The user that its own metadata named then, else the one that its customer names today.';
+COMMENT ON COLUMN subscription_access_versions.subscription_id IS 'The subscription.';
+COMMENT ON COLUMN subscription_access_versions.plan_rank IS 'Of two that grant access the greater counts: enterprise 3, pro 2, basic 1, any other plan 0.';
+COMMENT ON COLUMN subscription_access_versions.grants IS 'Whether its status granted access, or did until access_until.';
+COMMENT ON COLUMN subscription_access_versions.access_from IS 'When it was made.';
+COMMENT ON COLUMN subscription_access_versions.access_until IS 'When its access was to end by itself, as far as was known then, or had ended.';
+COMMENT ON COLUMN subscription_access_versions.reason IS 'Until then: active, trialing, past_due (in grace), canceled (it was to end, or ended, at access_until), or none.';
+COMMENT ON COLUMN subscription_access_versions.reason_afterwards IS 'From then on: unpaid, paused or none.';
+
+-- One choice for both questions; whichever is asked, the states of the other are not looked at.
+CREATE OR REPLACE FUNCTION user_access_at(instant timestamptz, by_newest_facts boolean)
 RETURNS TABLE (
     account text, livemode boolean, origin text, user_id text, plan_type text, has_access boolean,
     access_until timestamptz, reason text, subscription_id text
@@ -1499,10 +1727,17 @@ BEGIN ATOMIC
         CASE WHEN granted.has_access THEN granted.reason ELSE granted.reason_afterwards END,
         granted.subscription_id
     FROM (
-        SELECT subscription_access.*,
-            subscription_access.grants AND coalesce(instant < subscription_access.access_until, true) AS has_access
-        FROM subscription_access
-        WHERE subscription_access.access_from <= instant
+        SELECT one.*, one.grants AND coalesce(instant < one.access_until, true) AS has_access
+        FROM (
+            SELECT * FROM subscription_access
+            WHERE by_newest_facts AND subscription_access.access_from <= instant
+            UNION ALL
+            SELECT was.account, was.livemode, was.origin, was.user_id, was.subscription_id, was.plan_type,
+                was.plan_rank, was.grants, was.access_from, was.access_until, was.reason, was.reason_afterwards
+            FROM subscription_access_versions AS was
+            WHERE NOT by_newest_facts AND was.access_from <= instant
+                AND was.valid_from <= instant AND (was.valid_to IS NULL OR instant < was.valid_to)
+        ) AS one
     ) AS granted
     ORDER BY granted.account, granted.livemode, granted.origin, granted.user_id,
         granted.has_access DESC,
@@ -1512,12 +1747,25 @@ BEGIN ATOMIC
         granted.access_until DESC NULLS FIRST,
         granted.access_from DESC, granted.subscription_id;
 END;
-COMMENT ON FUNCTION user_access_as_of IS 'user_access at an instant, as the newest facts tell it: what a subscription was before its newest event is in subscription_events. Its columns are those of user_access.
-instant: the instant.';
+COMMENT ON FUNCTION user_access_at IS 'Who has access at an instant, by the newest facts or by those of the time. Its columns are those of user_access.
+instant: the instant.
+by_newest_facts: true asks what is known today, as for what is still to come; false what was true then, as user_access_as_of does.';
+
+CREATE OR REPLACE FUNCTION user_access_as_of(instant timestamptz)
+RETURNS TABLE (
+    account text, livemode boolean, origin text, user_id text, plan_type text, has_access boolean,
+    access_until timestamptz, reason text, subscription_id text
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT * FROM user_access_at(instant, false);
+END;
+COMMENT ON FUNCTION user_access_as_of IS 'Who had access at an instant: what was true then by Stripe''s clock, events that came later included. Where a subscription''s creation was not seen, nothing is told of the time before its first known event. Its columns are those of user_access.
+instant: the instant; one that is still to come is judged by the newest facts.';
 
 CREATE OR REPLACE VIEW user_access AS
 SELECT account, livemode, origin, user_id, plan_type, has_access, access_until, reason, subscription_id
-FROM user_access_as_of(now());
+FROM user_access_at(now(), true);
 COMMENT ON VIEW user_access IS 'Who has access now: one row a user and client that asked for his subscriptions, with the best of these.';
 COMMENT ON COLUMN user_access.account IS 'The Stripe account.';
 COMMENT ON COLUMN user_access.livemode IS 'True for real money, false for test data.';
@@ -3613,13 +3861,15 @@ BEGIN
         'products', 'prices', 'plans', 'price_list', 'invoices', 'invoice_lines', 'invoice_payments',
         'invoice_payment_links', 'subscriptions', 'subscription_items', 'churn', 'subscription_changes',
         'subscription_events', 'subscription_versions', 'mrr_movements', 'mrr_ledger_residual', 'scheduled_churn',
-        'subscription_access', 'user_access',
+        'discount_versions', 'shown_discounts', 'customer_discounts',
+        'subscription_access', 'subscription_access_versions', 'user_access',
         'stripe_accounts', 'invoice_plans', 'payment_rollups', 'settlement_rollups', 'rollup_queue', 'fx_rates'
     ] LOOP
         EXECUTE format('GRANT SELECT ON %I TO hooklog_analyst', readable);
     END LOOP;
     FOREACH readable IN ARRAY ARRAY[
-        'user_access_as_of', 'default_livemode', 'chosen', 'period_starts',
+        'user_access_at', 'user_access_as_of',
+        'exact_amount', 'discount_off', 'default_livemode', 'chosen', 'period_starts',
         'bucket_of', 'payment_facts', 'settlement_facts', 'payments_rolled_up', 'settlements_rolled_up',
         'rolled_up_spans', 'unrolled_spans', 'payment_sums', 'settlement_sums', 'paying_customers',
         'payment_metrics', 'payment_failures', 'refund_metrics', 'dispute_metrics', 'balance_metrics',

@@ -1,6 +1,6 @@
 """Access: what a user's platform is to be told, at this moment and at instants that are known already. Pure.
 
-The database says who has access at any instant (`user_access_as_of`), from stored facts alone. So what only
+The database says who has access at any instant (`user_access_at`), from stored facts alone. So what only
 time will bring is written down at once, for the instants at which a subscription's access begins or ends.
 """
 

@@ -16,6 +16,7 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from projections.aggregate import Aggregate, Gathered
+from projections.inheritance import Span, inheritable, spans
 from projections.projection import Row
 from projections.revenue_rules import Rules
 
@@ -61,12 +62,14 @@ Instants = dict[datetime, tuple[list[Change], list[Change]]]
 
 
 def fold(gathered: Gathered, rules: Rules) -> Iterator[Row]:
-    """The movements of one customer, from the rows of its subscriptions' versions, in any order."""
-    versions = gathered["subscription_versions"]
+    """The movements of one customer, from its subscriptions' versions and its discounts, in any order."""
+    discounts = inheritable(gathered["customer_discounts"])
     by_currency: defaultdict[str, Instants] = defaultdict(lambda: defaultdict(lambda: ([], [])))
-    for version in versions:
-        for span in version["mrr"]:
-            _enter(span, version, by_currency[version["currency"]])
+    for version in gathered["subscription_versions"]:
+        currency = version["currency"]
+        for told in version["mrr"]:
+            for span in spans(told, currency, discounts):
+                _enter(span, version, by_currency[currency])
     for currency, instants in sorted(by_currency.items()):
         standing, paid_before = NOTHING, False
         for at, (openings, others) in sorted(instants.items()):
@@ -81,14 +84,16 @@ def fold(gathered: Gathered, rules: Rules) -> Iterator[Row]:
                     yield {"currency": currency, "at": at, "kind": kind, **movement}
 
 
-def _enter(span: Row, version: Row, instants: Instants) -> None:
-    amount, incomplete = Fraction(span["amount"]), int(span["incomplete"])
-    begin = Change(version["subscription_id"], amount, incomplete, span["cause"], True, version)
-    openings, others = instants[datetime.fromisoformat(span["since"])]
-    (openings if span["opening"] else others).append(begin)
-    if span["until"] is not None:
-        end = begin._replace(amount=-amount, incomplete=-incomplete, cause=span["ended_by"], begins=False)
-        instants[datetime.fromisoformat(span["until"])][1].append(end)
+def _enter(span: Span, version: Row, instants: Instants) -> None:
+    begin = Change(version["subscription_id"], span.amount, int(span.incomplete), span.cause, True, version)
+    openings, others = instants[span.since]
+    (openings if span.opening else others).append(begin)
+    if span.until is not None:
+        assert span.ended_by is not None
+        end = Change(
+            version["subscription_id"], -span.amount, -span.incomplete, span.ended_by, False, version
+        )
+        instants[span.until][1].append(end)
 
 
 def _kind(before: Standing, after: Standing, paid_before: bool) -> str:
@@ -137,6 +142,18 @@ AGGREGATE = Aggregate(
             "price_id",
             "source",
             "stale",
+        ),
+        "customer_discounts": (
+            "since",
+            "until",
+            "cause",
+            "ended_by",
+            "coupon_id",
+            "duration",
+            "percent_off",
+            "amounts_off",
+            "products",
+            "subtracts",
         ),
     },
     fold=fold,

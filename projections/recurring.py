@@ -2,9 +2,9 @@
 
 A year is 12 months, a week 12/52 of one and a day 12/365. Licensed items count with their quantity, metered
 ones do not: usage is reported apart. Discounts that last (forever, or repeating and not yet over) subtract,
-an item's own before the subscription's, in their order; what comes off once does not. Taxes, fees and
-prorations are no part of it. All of it is rational arithmetic, so that sums over subscriptions stay exact;
-round once, at the end.
+an item's own before the subscription's, in their order; what comes off once does not: unless the configured
+rules say otherwise. Taxes, fees and prorations are no part of it. All of it is rational arithmetic, so that
+sums over subscriptions stay exact; round once, at the end.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +15,8 @@ from math import ceil, floor
 from typing import NamedTuple
 
 from projections.billing_fields import Coupon, Discount, Price, Tier
+from projections.discounting import Part, Unknown, counting_coupon, less
+from projections.revenue_rules import DEFAULT, Rules
 from projections.subscription_fields import Item, Subscription
 
 COUNTING_STATUSES = frozenset({"active", "past_due"})
@@ -47,13 +49,15 @@ class MonthlyAmount:
 
     `missing` is what it rests on that is known only by its id (`coupon WELCOME`, `discount di_1`,
     `tiers price_1`) or not at all (`items` past the first ones, a kind of `interval` that came later): it
-    leaves that out. `metered` where usage is billed beside it.
+    leaves that out. `metered` where usage is billed beside it. `parts` add up to it, and are what its
+    customer's discount comes off; None where it has one of its own, so that the customer's does not.
     """
 
     currency: str
     exact: Fraction
     missing: frozenset[str] = frozenset()
     metered: bool = False
+    parts: tuple[Part, ...] | None = None
 
     @property
     def incomplete(self) -> bool:
@@ -77,32 +81,41 @@ class DiscountEnd(NamedTuple):
     name: str
 
 
-class Unknown(LookupError):
-    """The amount rests on something that is known only by its id, or not at all; the message names it."""
+def monthly_amount(
+    subscription: Subscription, at: datetime, known: Known = NOTHING, rules: Rules = DEFAULT
+) -> MonthlyAmount:
+    """What the subscription's terms come to a month at the instant `at`, whether or not its status counts.
 
+    Of its customer's discounts only those count that are at hand: see `parts`.
+    """
+    parts, missing = _list_parts(subscription, known)
 
-def monthly_amount(subscription: Subscription, at: datetime, known: Known = NOTHING) -> MonthlyAmount:
-    """What the subscription's terms come to a month at the instant `at`, whether or not its status counts."""
-    amounts, missing = _list_amounts(subscription, known)
-    priced = [item for item in subscription.items if item.id in amounts]
-    applied = [(discount, [item]) for item in priced for discount in item.discounts]
-    applied += [(discount, priced) for discount in _own_or_inherited(subscription, known)]
-    for discount, items in applied:
+    def take_off(discount: Discount, item_ids: Sequence[str]) -> None:
         try:
-            _take_off(discount, items, amounts, subscription.currency, at, known)
+            coupon = counting_coupon(_resolved(discount, known), at, known.coupons, rules)
+            if coupon is not None:
+                left = less(coupon, [parts[each] for each in item_ids], subscription.currency)
+                parts.update(zip(item_ids, left, strict=True))
         except Unknown as unknown:
             missing.add(str(unknown))
-    return _sum(subscription, amounts, missing)
+
+    for item in subscription.items:
+        for discount in item.discounts if item.id in parts else ():
+            take_off(discount, [item.id])
+    standing = _standing(subscription, at, known)
+    for discount in standing:
+        take_off(discount, list(parts))
+    return _sum(subscription, parts, missing, inherits=not standing)
 
 
 def list_amount(subscription: Subscription, known: Known = NOTHING) -> MonthlyAmount:
     """The monthly amount before all discounts."""
-    return _sum(subscription, *_list_amounts(subscription, known))
+    return _sum(subscription, *_list_parts(subscription, known))
 
 
-def counts(subscription: Subscription, at: datetime, known: Known = NOTHING) -> bool:
+def counts(subscription: Subscription, at: datetime, known: Known = NOTHING, rules: Rules = DEFAULT) -> bool:
     """Whether it is recurring revenue at the instant `at`: in a counting status, collected, and not free."""
-    return collected(subscription) and not monthly_amount(subscription, at, known).free
+    return collected(subscription) and not monthly_amount(subscription, at, known, rules).free
 
 
 def collected(subscription: Subscription) -> bool:
@@ -121,31 +134,36 @@ def counted_unseen(subscription: Subscription) -> bool:
 def discount_ends(subscription: Subscription, after: datetime, known: Known = NOTHING) -> list[DiscountEnd]:
     """When past `after` the amount changes by itself, though no event comes; in order."""
     listed = [discount for item in subscription.items for discount in item.discounts]
-    listed += _own_or_inherited(subscription, known)
+    listed += (*subscription.discounts, *subscription.inherited, *known.inherited)
     resolved = [_resolved(discount, known) for discount in listed]
     ends = {(each.ends_at, each.name) for each in resolved if each.ends_at and each.name}
     return sorted(DiscountEnd(at, name) for at, name in ends if at > after)
 
 
-def _list_amounts(subscription: Subscription, known: Known) -> tuple[dict[str, Fraction], set[str]]:
-    """The monthly amount of each licensed item before discounts, by its id, and what is missing."""
-    amounts: dict[str, Fraction] = {}
+def _list_parts(subscription: Subscription, known: Known) -> tuple[dict[str, Part], set[str]]:
+    """What each licensed item comes to before discounts, by its id, and what is missing."""
+    parts: dict[str, Part] = {}
     missing = set() if subscription.items_complete else {"items"}
     for item in subscription.items:
         if not item.metered:
             try:
-                amounts[item.id] = _period_amount(item, subscription.currency, known) / _months(item.price)
+                months = _months(item.price)
+                amount = _period_amount(item, subscription.currency, known) / months
+                parts[item.id] = Part(item.price.product_id, months, amount)
             except Unknown as unknown:
                 missing.add(str(unknown))
-    return amounts, missing
+    return parts, missing
 
 
-def _sum(subscription: Subscription, amounts: Mapping[str, Fraction], missing: set[str]) -> MonthlyAmount:
+def _sum(
+    subscription: Subscription, parts: Mapping[str, Part], missing: set[str], inherits: bool = False
+) -> MonthlyAmount:
     return MonthlyAmount(
         currency=subscription.currency,
-        exact=sum(amounts.values(), Fraction(0)),
+        exact=sum((each.amount for each in parts.values()), Fraction(0)),
         missing=frozenset(missing),
         metered=any(item.metered for item in subscription.items),
+        parts=tuple(parts.values()) if inherits else None,
     )
 
 
@@ -199,55 +217,17 @@ def _graduated(tiers: Sequence[Tier], quantity: int) -> Fraction:
 _BY_TIERS_MODE = {"volume": _volume, "graduated": _graduated}
 
 
-def _own_or_inherited(subscription: Subscription, known: Known) -> tuple[Discount, ...]:
-    return subscription.discounts or subscription.inherited or known.inherited
+def _standing(subscription: Subscription, at: datetime, known: Known) -> list[Discount]:
+    """Its own discounts that are not over at `at`; where it has none, those of its customer's at hand."""
+    for discounts in (subscription.discounts, subscription.inherited, known.inherited):
+        resolved = [_resolved(each, known) for each in discounts]
+        standing = [each for each in resolved if each.ends_at is None or each.ends_at > at]
+        if standing:
+            return standing
+    return []
 
 
 def _resolved(discount: Discount, known: Known) -> Discount:
     if discount.id is None or discount.coupon_id is not None:
         return discount
     return known.discounts.get(discount.id, discount)
-
-
-def _take_off(
-    discount: Discount,
-    items: Sequence[Item],
-    amounts: dict[str, Fraction],
-    currency: str,
-    at: datetime,
-    known: Known,
-) -> None:
-    """Subtract a discount that lasts from the monthly `amounts` of those `items` that it applies to."""
-    coupon = _lasting_coupon(discount, at, known)
-    if coupon is None:
-        return
-    eligible = [item for item in items if coupon.products is None or item.price.product_id in coupon.products]
-    total = sum((amounts[item.id] for item in eligible), Fraction(0))
-    if total == 0:
-        return
-    kept = 1 - min(Fraction(1), _monthly_off(coupon, eligible, total, currency) / total)
-    for item in eligible:
-        amounts[item.id] *= kept
-
-
-def _lasting_coupon(discount: Discount, at: datetime, known: Known) -> Coupon | None:
-    """The discount's coupon where it comes off at `at` and on later invoices; None where once, or over."""
-    discount = _resolved(discount, known)
-    if discount.ends_at is not None and discount.ends_at <= at:
-        return None
-    coupon = discount.coupon or known.coupons.get(discount.coupon_id or "")
-    if coupon is None:
-        raise Unknown(f"coupon {discount.coupon_id}" if discount.coupon_id else f"discount {discount.id}")
-    if coupon.duration not in ("once", "repeating", "forever"):
-        raise Unknown("duration")
-    return None if coupon.duration == "once" else coupon
-
-
-def _monthly_off(coupon: Coupon, items: Sequence[Item], total: Fraction, currency: str) -> Fraction:
-    """What comes off `total` a month. An amount comes off each invoice, one for every shortest period."""
-    if coupon.percent_off is not None:
-        return total * coupon.percent_off / 100
-    if currency not in coupon.amounts_off:
-        raise Unknown(f"coupon {coupon.id}")
-    periods: list[Fraction] = [_months(item.price) for item in items]
-    return coupon.amounts_off[currency] / min(periods)

@@ -6,6 +6,7 @@ version counted as recurring revenue, each of one exact monthly amount: a repeat
 middle, by itself, makes two of them.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -48,11 +49,15 @@ def fold(events: Sequence[Event], plans: Plans) -> Iterator[Row]:
             "opening": version.opening,
             # A subscription always has a customer; one that names none is one by itself.
             "customer_id": state.customer_id or state.id,
+            "user_id": state.metadata.get("user_id"),
+            "origin": state.metadata.get("source"),
             "status": state.status,
             "collection_pause": state.collection_pause,
             "cancellation_scheduled": state.cancellation_scheduled,
             "cancel_at": state.cancel_at,
             "trial_end": state.trial_end,
+            "current_period_start": state.current_period_start,
+            "current_period_end": state.current_period_end,
             "ended_at": state.ended_at,
             "plan_type": subscription_plan_type(state, plans),
             "price_id": item and item.price.id,
@@ -96,7 +101,7 @@ def _counted(
             return Counted(since if until is None else min(since, until), until, ended_by, amount)
         if state.status in HAVE_COUNTED:
             # It opens with nothing, so that its return is not called new.
-            nothing = replace(amount, exact=Fraction(0), missing=frozenset())
+            nothing = replace(amount, exact=Fraction(0), missing=frozenset(), parts=None)
             return Counted(since, since, version.event.id, nothing)
         return None
     if not counts or version is end or (until is not None and until <= since):
@@ -119,10 +124,24 @@ def _spans(version: Version, counted: Counted) -> Iterator[Row]:
             "until": stop,
             "amount": str(amount.exact),
             "incomplete": amount.incomplete,
+            "parts": _parts(amount),
             "opening": version.opening and start == since,
             "cause": cause,
             "ended_by": stopped_by,
         }
+
+
+def _parts(amount: MonthlyAmount) -> list[Row] | None:
+    """What a discount of its customer's comes off, by product and billing period; None where it does not."""
+    if amount.parts is None:
+        return None
+    sums: defaultdict[tuple[str | None, Fraction], Fraction] = defaultdict(Fraction)
+    for part in amount.parts:
+        sums[part.product_id, part.months] += part.amount
+    return [
+        {"product": product, "months": str(months), "amount": str(monthly)}
+        for (product, months), monthly in sums.items()
+    ]
 
 
 PROJECTION = Projection(

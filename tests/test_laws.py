@@ -13,7 +13,7 @@ from redis import Redis
 from ingest.event import Event
 from ingest.settings import Settings
 from projections.projection import Projection
-from projections.registry import aggregates, registered, sources, tables_of
+from projections.registry import aggregates, registered, sources, tables_of, together
 from tests.fx import corrected
 from tests.pipeline import Pipeline, Tables, delivered
 from workers.database import Connection
@@ -50,10 +50,19 @@ def all_events() -> Mapping[str, Mapping[str, Sequence[Event]]]:
 
 @cache
 def sample(projection: Projection) -> tuple[Event, ...]:
-    """All events of some objects that the projection reads, which between them show every type there is."""
+    """All events of some objects that it reads, and of some that are gathered with them."""
+    chosen: dict[str, Event] = {}
+    for each in together([projection]):
+        chosen |= {event.id: event for event in read_by(each)}
+    return tuple(chosen.values())
+
+
+def read_by(projection: Projection) -> list[Event]:
+    """All events of some objects that it reads, which between them show every type there is."""
     chosen: list[Event] = []
     for kind in projection.reads:
-        objects = sorted(all_events().get(kind, {}).values(), key=lambda events: (-len(events), events[0].id))
+        concerned = [its for its in all_events().get(kind, {}).values() if any(map(projection.concerns, its))]
+        objects = sorted(concerned, key=lambda events: (-len(events), events[0].id))
         seen: set[str] = set()
         telling = [
             its
@@ -63,7 +72,7 @@ def sample(projection: Projection) -> tuple[Event, ...]:
         others = [its for its in objects if its not in telling]
         telling += Random(0).sample(others, min(OBJECTS - len(telling), len(others)))
         chosen += [event for its in telling for event in its]
-    return tuple(chosen)
+    return chosen
 
 
 def owners(projection: Projection) -> dict[str, str]:
@@ -84,8 +93,8 @@ def law(
         if begun:
             return begun[0]
         events = sample(projection)
-        covered(projection.table, {event.type for event in events})
-        pipeline = Pipeline(settings, database, redis, (projection,))
+        covered(projection.table, {event.type for event in read_by(projection)})
+        pipeline = Pipeline(settings, database, redis, together([projection]))
         pipelines.append(pipeline)
         pipeline.deliver(*events)
         pipeline.run()

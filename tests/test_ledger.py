@@ -4,31 +4,15 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.event import Event
-from projections.causality import order
-from projections.ledger import AGGREGATE
-from projections.revenue_rules import DEFAULT
-from projections.subscription_history import PROJECTION
 from tests.billing_objects import DAY, NOON, Object, coupon, discount, event, item, price, subscription
+from tests.ledgers import movements
 
 LATER, LAST = NOON + 30 * DAY, NOON + 60 * DAY
-
-
-def movements(*events: Event) -> list[dict[str, Any]]:
-    """The ledger of one customer, whose subscriptions these events tell of."""
-    by_subscription: dict[str | None, list[Event]] = {}
-    for each in events:
-        by_subscription.setdefault(each.object_id, []).append(each)
-    rows = [
-        {**row, "stale": False} for its in by_subscription.values() for row in PROJECTION.rows(order(its), {})
-    ]
-    stored = orjson.loads(orjson.dumps(rows))
-    return [dict(row) for row in AGGREGATE.fold({"subscription_versions": stored}, DEFAULT)]
 
 
 def told(*events: Event) -> list[tuple[int, str, int]]:

@@ -1,18 +1,13 @@
 """The ledger and the table of churn tell one story: both follow from the same versions."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any
 
-import orjson
 import pytest
 
 from ingest.event import Event
 from projections.causality import order
 from projections.churn import PROJECTION as CHURN
-from projections.ledger import AGGREGATE
-from projections.revenue_rules import DEFAULT
-from projections.subscription_history import PROJECTION as VERSIONS
+from tests.ledgers import movements
 from tests.pipeline import delivered
 from tests.simulated import business
 from workers.simulator import VERSIONS as API_VERSIONS
@@ -26,11 +21,6 @@ def subscriptions(api_version: str) -> list[list[Event]]:
     return [order(its) for its in found.values()]
 
 
-def movements(events: Sequence[Event]) -> list[dict[str, Any]]:
-    rows = orjson.loads(orjson.dumps([{**row, "stale": False} for row in VERSIONS.rows(events, {})]))
-    return [dict(row) for row in AGGREGATE.fold({"subscription_versions": rows}, DEFAULT)]
-
-
 @pytest.mark.parametrize("api_version", [API_VERSIONS[0], API_VERSIONS[-1]])
 @pytest.mark.parametrize("unseen", [0, 1, 2])
 def test_a_subscriber_alone_churns_in_both_at_the_same_instant_for_the_same_amount(
@@ -42,7 +32,7 @@ def test_a_subscriber_alone_churns_in_both_at_the_same_instant_for_the_same_amou
         if not heard:
             continue
         churned = [(row["churned_at"], -row["monthly_amount"]) for row in CHURN.rows(heard, {})]
-        last = movements(heard)[-1:]
+        last = movements(*heard)[-1:]
         assert churned == [(row["at"], row["amount"]) for row in last if row["kind"] == "churn"]
         compared += len(churned)
     assert compared

@@ -1,51 +1,18 @@
 """The ledger in the database: gathered from subscriptions that several drains hold, and never out of step."""
 
 import json
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from random import Random
+from collections.abc import Sequence
 from typing import Any
-from zlib import crc32
 
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies
 
-from ingest.event import Event
-from tests.billing_objects import DAY, NOON, event, item, items, price, subscription
+from ingest.event import Identity
+from projections import heads
+from tests.billing_objects import DAY, NOON, coupon, event, item, items, price, subscription
+from tests.ledger_pipeline import created, discounted, given_discount, ledger, quantity, run, updated
 from tests.pipeline import Pipeline, delivered
 from workers.dead_letters import retry
-from workers.drain import Drain
 from workers.rebuild import Rebuild
-from workers.simulator import simulate
-
-TABLES = ("subscription_versions", "mrr_movements")
-
-
-def ledger(pipeline: Pipeline) -> list[tuple[str, str, int]]:
-    rows = sorted(
-        pipeline.rows("mrr_movements"), key=lambda row: (row["customer_id"], row["currency"], row["at"])
-    )
-    return [(row["customer_id"], row["kind"], row["amount"]) for row in rows]
-
-
-def created(name: str = "sub_1", **state: Any) -> Event:
-    return event("customer.subscription.created", subscription(id=name, **state))
-
-
-def updated(name: str = "sub_1", days: int = 1, **state: Any) -> Event:
-    return event("customer.subscription.updated", subscription(id=name, **state), NOON + days * DAY)
-
-
-def run(pipeline: Pipeline, *events: Event) -> list[tuple[str, str, int]]:
-    pipeline.deliver(*events)
-    pipeline.run()
-    assert [] == pipeline.rows("mrr_ledger_residual")
-    return ledger(pipeline)
-
-
-def quantity(many: int) -> dict[str, Any]:
-    return {"items": items(item(quantity=many))}
-
 
 # ------------------------------------------------------------------ what touches what
 
@@ -135,119 +102,50 @@ def test_a_scheduled_cancellation_shows_until_it_takes_effect(pipeline: Pipeline
     assert [] == pipeline.rows("scheduled_churn")
 
 
-# ------------------------------------------------------------------ several drains at once
+# ------------------------------------------------------------------ customers' discounts
 
 
-def test_four_drains_at_once_leave_the_ledger_that_one_does(pipeline: Pipeline) -> None:
-    many = [
-        each
-        for number in range(40)
-        for each in (
-            created(f"sub_{number}", customer=f"cus_{number % 3}"),
-            *(
-                updated(f"sub_{number}", days, customer=f"cus_{number % 3}", **quantity(days + number))
-                for days in range(1, 6)
-            ),
-        )
-    ]
-    Random(0).shuffle(many)
-    few = pipeline.settings.model_copy(update={"drain_batch": 4})
-    expected = (run(pipeline, *many), pipeline.tables(TABLES))
-    for _ in range(3):
-        pipeline.forget()
-        pipeline.deliver(*many)
-        drains = [Drain(few) for _ in range(4)]
-        with ThreadPoolExecutor(4) as pool:
-            counts = list(pool.map(lambda drain: drain.run(workers=4), drains))
-        for drain in drains:
-            drain.close()
-        assert len(many) == sum(counts)
-        assert expected == (ledger(pipeline), pipeline.tables(TABLES))
-        assert [] == pipeline.rows("mrr_ledger_residual")
+def test_a_discount_heard_of_late_changes_all_of_its_customers_subscriptions(pipeline: Pipeline) -> None:
+    assert [("cus_1", "new", 20_00), ("cus_1", "expansion", 20_00)] == run(
+        pipeline, created(), event("customer.subscription.created", subscription(id="sub_2"), NOON + 9 * DAY)
+    )
+    half = given_discount("cus_1", 5, coupon(percent_off=50))
+    assert [
+        ("cus_1", "new", 20_00),
+        ("cus_1", "contraction", -10_00),
+        ("cus_1", "expansion", 10_00),
+    ] == run(pipeline, half)
+    over = discounted("cus_1", 5, coupon(percent_off=50))
+    ended = event("customer.discount.deleted", over, NOON + 12 * DAY)
+    assert ("cus_1", "expansion", 20_00) == run(pipeline, ended)[-1]
 
 
-# ------------------------------------------------------------------ a whole business
+def test_a_subscription_that_changes_hands_takes_the_discount_of_whom_it_is(pipeline: Pipeline) -> None:
+    assert [("cus_1", "new", 20_00), ("cus_1", "churn", -20_00), ("cus_2", "new", 10_00)] == run(
+        pipeline,
+        given_discount("cus_2", 0, coupon(percent_off=50)),
+        created(),
+        updated(customer="cus_2"),
+    )
 
 
-@pytest.fixture
-def business(pipeline: Pipeline) -> tuple[Pipeline, list[Event], Any]:
-    """A year of subscriptions, several a customer, in two of Stripe's API versions, and their ledger."""
-    events = []
-    for seed, version in ((3, "2026-10-28.endive"), (4, "2020-08-27")):
-        for body in simulate(seed=seed, payments=1, subscriptions=30, api_version=version).bodies():
-            told = json.loads(body)
-            if told["data"]["object"]["object"] == "subscription":
-                shared = crc32(told["data"]["object"]["id"].encode()) % 12
-                told["data"]["object"]["customer"] = f"cus_{shared}"
-                events.append(delivered(told))
-    run(pipeline, *events)
-    kinds = {kind for _, kind, _ in ledger(pipeline)}
-    assert {"new", "reactivation", "expansion", "contraction", "churn"} <= kinds
-    return pipeline, events, pipeline.tables(TABLES)
-
-
-@settings(
-    max_examples=5,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(data=strategies.data())
-def test_a_years_ledger_is_the_same_in_any_order_and_any_batches(
-    business: Any, data: strategies.DataObject
+def test_customers_without_a_discount_have_no_history_read(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipeline, events, tables = business
-    random = data.draw(strategies.randoms(use_true_random=False))
-    deliveries = [*events, *random.choices(events, k=len(events) // 5)]
-    random.shuffle(deliveries)
-    pipeline.forget()
-    for some in batches(deliveries, random):
-        run(pipeline, *some)
-    assert tables == pipeline.tables(TABLES)
+    read: list[str] = []
+    load = heads.load
 
+    def noted(connection: Any, objects: Sequence[Identity]) -> Any:
+        read.extend(each.object for each in objects)
+        return load(connection, objects)
 
-def batches(deliveries: Sequence[Event], random: Random) -> Iterator[Sequence[Event]]:
-    start = 0
-    while start < len(deliveries):
-        size = random.randint(1, len(deliveries))
-        yield deliveries[start : start + size]
-        start += size
-
-
-PERIOD = """
-SELECT currency,
-    (coalesce(sum(amount) FILTER (WHERE at < %(since)s), 0)) AS start,
-    (coalesce(sum(amount) FILTER (WHERE at >= %(since)s AND at < %(until)s), 0)) AS moved,
-    (SELECT coalesce(sum(mrr_after), 0) FROM (
-        SELECT DISTINCT ON (account, livemode, customer_id) mrr_after FROM mrr_movements AS last
-        WHERE last.currency = movement.currency AND at < %(until)s
-        ORDER BY account, livemode, customer_id, at DESC, kind = 'opening'
-    ) AS ends) AS end
-FROM mrr_movements AS movement GROUP BY currency
-"""
-
-
-def test_start_and_movements_make_the_end_for_every_currency_and_any_period(business: Any) -> None:
-    pipeline, events, _ = business
-    first, last = min(e.created_at for e in events), max(e.created_at for e in events)
-    random = Random(0)
-    for _ in range(20):
-        since, until = sorted(first + random.random() * (last - first) for _ in range(2))
-        sums = pipeline.database.execute(PERIOD, {"since": since, "until": until}).fetchall()
-        assert len(sums) > 1
-        for row in sums:
-            assert row["end"] == row["start"] + row["moved"]
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        "UPDATE mrr_movements SET amount = amount + 1 WHERE kind = 'new' AND amount > 0",
-        "UPDATE mrr_movements SET mrr_after = mrr_after - 1 WHERE kind = 'churn'",
-        "DELETE FROM mrr_movements WHERE kind = 'expansion'",
-        "DELETE FROM subscription_versions WHERE number = 0",
-    ],
-)
-def test_a_ledger_that_is_wrong_shows_a_residual(business: Any, fault: Any) -> None:
-    pipeline, _, _ = business
-    pipeline.database.execute(fault)
-    assert pipeline.rows("mrr_ledger_residual")
+    monkeypatch.setattr(heads, "load", noted)
+    for balance in range(3):
+        told = {"id": "cus_1", "object": "customer", "created": NOON, "discount": None, "balance": balance}
+        pipeline.deliver(event("customer.updated", told, NOON + balance))
+        pipeline.run()
+    assert [] == read
+    shown = told | {"discount": discounted("cus_1", 1, coupon(9))}
+    run(pipeline, event("customer.updated", shown, NOON + DAY, {"discount": None}))
+    assert ["customer"] == read
+    assert 1 == len(pipeline.rows("shown_discounts"))

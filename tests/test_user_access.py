@@ -2,9 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
+import orjson
 import pytest
 
 from tests.billing_objects import DAY, NOON, event, item, price, subscription
+from tests.pipeline import Pipeline
+from workers.simulator import simulate
 
 AT_NOON = datetime.fromtimestamp(NOON, UTC)
 END = NOON + 30 * DAY
@@ -137,6 +140,88 @@ def test_nobody_has_access_before_the_subscription_was_made(access):
     assert [] == access(NOON - 1, created(plan()))
 
 
+def test_what_was_true_then_is_told_whatever_came_since(access):
+    events = [
+        created(plan(status="incomplete")),
+        updated(plan(), NOON + 60),
+        updated(plan(cancel_at=NOON + 30 * DAY), NOON + 5 * DAY),
+        updated(plan("basic", id="sub_pro"), NOON + 9 * DAY),
+        event("customer.subscription.deleted", plan("basic", id="sub_pro", status="canceled",
+                                                    ended_at=NOON + 12 * DAY), NOON + 12 * DAY),
+    ]  # fmt: skip
+    expected = {
+        NOON: ("pro", False, "none", None),
+        NOON + 60: ("pro", True, "active", None),
+        NOON + 5 * DAY - 1: ("pro", True, "active", None),
+        NOON + 5 * DAY: ("pro", True, "canceled", 30),
+        NOON + 9 * DAY: ("basic", True, "active", None),
+        NOON + 12 * DAY: ("basic", False, "none", 12),
+    }
+    access(NOON, *events[1:], events[0])
+    assert expected == {at: access(at)[0] for at in expected}
+
+
+def test_what_arrives_late_was_true_all_the_same(access):
+    first, last = created(plan()), updated(plan(), NOON + 9 * DAY)
+    access(NOON, first, last)
+    assert [("pro", True, "active", None)] == access(NOON + 5 * DAY)
+    late = updated(plan(status="unpaid"), NOON + 4 * DAY)
+    assert [("pro", False, "unpaid", None)] == access(NOON + 5 * DAY, late)
+    assert [("pro", True, "active", None)] == access(NOON + 9 * DAY)
+
+
+def test_each_time_past_due_had_a_grace_of_its_own(access):
+    events = [created(plan()), updated(plan(status="past_due"), NOON + DAY)]
+    events += [updated(plan(), NOON + 2 * DAY), updated(plan(status="past_due"), NOON + 20 * DAY)]
+    access(NOON, *events)
+    assert [("pro", True, "past_due", 8)] == access(NOON + DAY)
+    assert [("pro", True, "active", None)] == access(NOON + 2 * DAY)
+    assert [("pro", True, "past_due", 27)] == access(NOON + 20 * DAY)
+
+
+def test_a_subscription_belonged_to_whom_its_metadata_named_then(pipeline):
+    moved = {"metadata": {"user_id": "u_2", "source": "platform"}}
+    pipeline.deliver(created(plan()), updated(plan(**moved), NOON + DAY))
+    pipeline.run()
+    users = "SELECT user_id FROM user_access_as_of(to_timestamp(%s))"
+    assert [{"user_id": "u_1"}] == pipeline.database.execute(users, [NOON]).fetchall()
+    assert [{"user_id": "u_2"}] == pipeline.database.execute(users, [NOON + DAY]).fetchall()
+
+
+def test_of_the_time_before_the_first_known_event_nothing_is_told(access):
+    seen = updated(plan(created=NOON - 90 * DAY), NOON)
+    assert [] == access(NOON - DAY, seen)
+    assert [("pro", True, "active", None)] == access(NOON)
+
+
+def test_what_is_told_of_a_day_is_what_was_told_on_that_day(settings, database, redis):
+    """Of a whole business: the events until then, and no others, give the same by the newest facts."""
+    bodies = [orjson.loads(body) for body in simulate(seed=3, payments=0, subscriptions=40).bodies()]
+    instants = sorted({one["created"] for one in bodies})
+    days = [instants[0] + part * (instants[-1] - instants[0]) // 6 for part in range(1, 6)]
+    days = [day for day in days if not any(day - 5 < at <= day + 5 for at in instants)]
+    assert len(days) > 2
+    pipeline = Pipeline(settings, database, redis)
+    pipeline.deliver(*bodies)
+    pipeline.run()
+
+    def told(day, newest):
+        return database.execute(
+            "SELECT * FROM user_access_at(to_timestamp(%s), %s) ORDER BY origin, user_id, account",
+            [day, newest],
+        ).fetchall()
+
+    afterwards = {day: told(day, newest=False) for day in days}
+    assert sum(map(len, afterwards.values())) > 20
+    customers = [one for one in bodies if one["data"]["object"]["object"] == "customer"]
+    for day, expected in afterwards.items():
+        pipeline.forget()
+        pipeline.deliver(*(one for one in bodies if one["created"] <= day or one in customers))
+        pipeline.run()
+        assert expected == told(day, newest=True)
+    pipeline.close()
+
+
 def test_the_view_tells_of_this_moment(access, database):
     access(NOON, created(plan()), created(plan("basic", metadata={"user_id": "u_2"}, cancel_at=NOON + DAY)))
     rows = database.execute("SELECT user_id, has_access FROM user_access ORDER BY user_id").fetchall()
@@ -150,3 +235,16 @@ def test_one_user_is_found_by_an_index(access, database):
     explained = "\n".join(row["QUERY PLAN"] for row in plans)
     assert "subscriptions_by_user" in explained
     assert "customers_by_user" in explained
+    assert "subscription_versions" not in explained
+
+
+def test_one_user_is_found_by_an_index_in_the_past_too(access, database):
+    access(NOON, created(plan()))
+    database.execute("SET enable_seqscan = off")
+    plans = database.execute(
+        "EXPLAIN SELECT * FROM user_access_as_of(now() - interval '1 day') WHERE user_id = 'u_1'"
+    ).fetchall()
+    explained = "\n".join(row["QUERY PLAN"] for row in plans)
+    assert "subscription_versions_by_user" in explained
+    assert "customers_by_user" in explained
+    assert "subscriptions_by_user" not in explained

@@ -128,7 +128,7 @@ SELECT n, at, plan_type, coalesce(has_access, false), access_until, coalesce(rea
 FROM instants
 JOIN wanted USING (n)
 LEFT JOIN LATERAL (
-    SELECT * FROM user_access_as_of(instants.at) AS one
+    SELECT * FROM user_access_at(instants.at, by_newest_facts => true) AS one
     WHERE one.account = wanted.account AND one.livemode = wanted.livemode
         AND one.origin IS NOT DISTINCT FROM wanted.origin AND one.user_id = wanted.user_id
     OFFSET 0
