@@ -12,10 +12,13 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ingest.settings import Settings
+from projections.dashboard.answers import Answers
 from projections.dashboard.assets import Assets
 from projections.dashboard.changes import Changes
+from projections.dashboard.meanings import Meanings
 from projections.dashboard.overview import Overview
 from projections.dashboard.pages import Pages
+from projections.dashboard.pulse import Taker
 from projections.dashboard.reader import Reader
 from projections.dashboard.refusals import REFUSALS
 from projections.dashboard.security import SecurityHeaders
@@ -66,9 +69,15 @@ def create_dashboard(settings: Settings) -> Starlette:
 
 def routes(dashboard: Dashboard) -> list[Route]:
     """Every route there is."""
-    overview = Overview(dashboard.settings, dashboard.reader, dashboard.pages)
+    answers = Answers(dashboard.reader, dashboard.changes)
+    pulse = Taker(dashboard.settings, answers, dashboard.changes)
+    overview = Overview(answers, Meanings(dashboard.reader), pulse, dashboard.pages)
     return [
         Route("/", overview.show),
+        Route("/tiles", overview.tiles),
+        Route("/pulse", overview.pulse),
+        Route("/figures/{figure}.csv", overview.written),
+        Route("/figures/{figure}", overview.part),
         Route("/changes", dashboard.changes.stream),
         Route("/assets/{version}/{name}", dashboard.assets.answer),
         Route("/healthz", alive),

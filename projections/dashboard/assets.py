@@ -24,7 +24,11 @@ MEDIA_TYPES = {
 
 @dataclass(frozen=True)
 class Asset:
-    """One file, under the name that pages call it by; `version` changes whenever its content does."""
+    """One file, under the name that pages call it by.
+
+    Our own share a version, so that scripts find each other by relative addresses; it changes whenever one
+    of them does.
+    """
 
     path: Path
     version: str
@@ -48,7 +52,8 @@ class Assets:
 
     def __init__(self) -> None:
         files = sorted(path for path in STATIC.iterdir() if path.suffix in MEDIA_TYPES)
-        self._assets = {path.name: Asset(path, _digest(path)) for path in files}
+        version = _digest(files)
+        self._assets = {path.name: Asset(path, version) for path in files}
         self._assets["plotly.js"] = Asset(plotly.script(), plotly.release())
 
     def address(self, name: str) -> str:
@@ -67,5 +72,5 @@ class Assets:
         return Response(asset.body, 200, headers, asset.media_type)
 
 
-def _digest(path: Path) -> str:
-    return blake2b(path.read_bytes(), digest_size=8).hexdigest()
+def _digest(files: list[Path]) -> str:
+    return blake2b(b"".join(path.read_bytes() for path in files), digest_size=8).hexdigest()

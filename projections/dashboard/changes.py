@@ -1,6 +1,8 @@
 """What tells an open page that there is something new: one look a second at Postgres, for all pages."""
 
 import asyncio
+import time
+from collections import deque
 from collections.abc import AsyncIterator
 
 import psycopg
@@ -21,6 +23,7 @@ class Changes:
 
     def __init__(self, reader: Reader) -> None:
         self.newest: int | None = None
+        self._places: deque[tuple[float, int]] = deque(maxlen=60)
         self._reader = reader
         self._stopping = False
         self._changed = asyncio.Condition()
@@ -33,10 +36,18 @@ class Changes:
             except psycopg.OperationalError:
                 rows = []
             newest = rows[0]["place"] if rows else None
+            self._places.append((time.monotonic(), newest or 0))
             if newest not in (self.newest, None):
                 self.newest = newest
                 await self._tell()
             await asyncio.sleep(LOOK_SECONDS)
+
+    def a_minute_ago(self) -> tuple[int, float]:
+        """The place of the newest event of up to a minute ago, and how many seconds ago that was."""
+        if not self._places:
+            return 0, 0.0
+        at, place = self._places[0]
+        return place, time.monotonic() - at
 
     def stop(self) -> None:
         """End all streams: the process is to end."""

@@ -1,6 +1,6 @@
 """What a page says where there is nothing to show: a bad address, no such page, no database."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -8,6 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ExceptionHandler
+
+from projections.dashboard.view import BadView
 
 
 async def answer_away(request: Request, _error: Exception) -> Response:
@@ -21,23 +23,35 @@ async def answer_away(request: Request, _error: Exception) -> Response:
     )
 
 
+async def answer_bad_view(request: Request, error: Exception) -> Response:
+    """The address asks for what there is not."""
+    assert isinstance(error, BadView)
+    return _refusal(request, 400, "This address cannot be read", problems=error.problems)
+
+
 async def answer_unrouted(request: Request, error: Exception) -> Response:
     """The router's 404 and 405."""
     assert isinstance(error, HTTPException)
-    return _refusal(request, error.status_code, "There is no such page", "", error.headers)
+    return _refusal(request, error.status_code, "There is no such page", headers=error.headers)
 
 
 def _refusal(
-    request: Request, status: int, title: str, told: str, headers: Mapping[str, str] | None = None
+    request: Request,
+    status: int,
+    title: str,
+    told: str = "",
+    headers: Mapping[str, str] | None = None,
+    problems: Sequence[str] = (),
 ) -> Response:
     pages: Any = request.app.state.dashboard.pages
     answer: Response = pages.answer(
-        request, "refusal.html", status=status, headers=headers, title=title, told=told
+        request, "refusal.html", status=status, headers=headers, title=title, told=told, problems=problems
     )
     return answer
 
 
 REFUSALS: dict[Any, ExceptionHandler] = {
     HTTPException: answer_unrouted,
+    BadView: answer_bad_view,
     psycopg.OperationalError: answer_away,
 }

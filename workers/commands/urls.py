@@ -8,9 +8,8 @@ from workers.stack import find
 
 @click.command()
 def urls() -> None:
-    """Print `web=…`, `dashboard=…`, `redis=…`, `database=…`, `analyst=…` of the stack that runs on
-    HOOKLOG_HOME, passwords included. `analyst` is a log-in that can only read, for Metabase, Grafana and the
-    like; of a database of your own, what ANALYST_DATABASE_URL says."""
+    """Print `web=…`, `dashboard=…`, `redis=…`, `database=…` of the stack that runs on HOOKLOG_HOME,
+    passwords included."""
     stack = find(Settings.from_environment().hooklog_home)
     settings = stack.settings
     places = {
@@ -18,8 +17,6 @@ def urls() -> None:
         "dashboard": stack.dashboard,
         "redis": settings.redis_url,
         "database": settings.database_url,
-        "analyst": settings.analyst_database_url,
     }
     for name, url in places.items():
-        if url is not None:
-            click.echo(f"{name}={url}")
+        click.echo(f"{name}={url}")

@@ -1,0 +1,1 @@
+"""All figures, a module for each kind; adding one adds a description and nothing else."""

@@ -1,0 +1,105 @@
+"""Recurring revenue: how much a month, why it changes, and who stays."""
+
+from projections.dashboard.figure import Column, Figure, Kind, Periods, Series
+
+NO_REVENUE = "No recurring revenue in this range and currency. It begins with the first subscription's event."
+
+FIGURES = (
+    Figure(
+        name="mrr",
+        title="Monthly recurring revenue",
+        function="mrr_waterfall",
+        query="""
+        SELECT period_start, currency, mrr_start, opening, "new", reactivation, expansion, contraction, churn,
+            mrr_end, incomplete
+        FROM mrr_waterfall(%(since)s, %(until)s, %(by)s,
+            %(currency)s, %(source)s, %(livemode)s, %(time_zone)s)
+        ORDER BY period_start
+        """,
+        columns=(
+            Column("period_start", Kind.PERIOD, "Period"),
+            Column("mrr_start", Kind.MONEY, "Start"),
+            Column("opening", Kind.MONEY),
+            Column("new", Kind.MONEY),
+            Column("reactivation", Kind.MONEY),
+            Column("expansion", Kind.MONEY),
+            Column("contraction", Kind.MONEY),
+            Column("churn", Kind.MONEY),
+            Column("mrr_end", Kind.MONEY, "End"),
+            Column("incomplete", Kind.COUNT),
+        ),
+        chart=Periods(
+            (
+                Series("new", "good"),
+                Series("expansion", "good2"),
+                Series("reactivation", "accent"),
+                Series("opening", "quiet"),
+                Series("contraction", "warn"),
+                Series("churn", "bad"),
+                Series("mrr_end", "ink", look="line", title="MRR"),
+            ),
+            stacked=True,
+        ),
+        incomplete=("incomplete",),
+        empty=NO_REVENUE,
+        wide=True,
+    ),
+    Figure(
+        name="churn",
+        title="Churn rates",
+        function="churn_metrics",
+        query="""
+        SELECT period_start, currency, customers_start, lost_customers, customer_churn_rate,
+            subscriber_churn_rate_stripe, gross_mrr_churn_rate, net_mrr_churn_rate
+        FROM churn_metrics(%(since)s, %(until)s, %(by)s,
+            %(currency)s, %(source)s, %(livemode)s, %(time_zone)s)
+        ORDER BY period_start
+        """,
+        columns=(
+            Column("period_start", Kind.PERIOD, "Period"),
+            Column("customers_start", Kind.COUNT, "Customers at the start"),
+            Column("lost_customers", Kind.COUNT, "Lost"),
+            Column("customer_churn_rate", Kind.RATE, "Customers"),
+            Column("subscriber_churn_rate_stripe", Kind.RATE, "Subscribers (Stripe's)"),
+            Column("gross_mrr_churn_rate", Kind.RATE, "MRR, gross"),
+            Column("net_mrr_churn_rate", Kind.RATE, "MRR, net"),
+        ),
+        chart=Periods(
+            (
+                Series("customer_churn_rate", "bad", look="line"),
+                Series("gross_mrr_churn_rate", "warn", look="line"),
+                Series("net_mrr_churn_rate", "accent", look="line"),
+            )
+        ),
+        empty=NO_REVENUE,
+    ),
+    Figure(
+        name="revenue-retention",
+        title="Revenue retention",
+        function="churn_metrics",
+        query="""
+        SELECT period_start, currency, mrr_start, expansion, reactivation, contraction, churn,
+            gross_revenue_retention, net_revenue_retention
+        FROM churn_metrics(%(since)s, %(until)s, %(by)s,
+            %(currency)s, %(source)s, %(livemode)s, %(time_zone)s)
+        ORDER BY period_start
+        """,
+        columns=(
+            Column("period_start", Kind.PERIOD, "Period"),
+            Column("mrr_start", Kind.MONEY, "MRR at the start"),
+            Column("expansion", Kind.MONEY),
+            Column("reactivation", Kind.MONEY),
+            Column("contraction", Kind.MONEY),
+            Column("churn", Kind.MONEY),
+            Column("gross_revenue_retention", Kind.RATE, "Gross"),
+            Column("net_revenue_retention", Kind.RATE, "Net"),
+        ),
+        chart=Periods(
+            (
+                Series("net_revenue_retention", "good", look="line"),
+                Series("gross_revenue_retention", "quiet", look="line"),
+            )
+        ),
+        empty=NO_REVENUE,
+    ),
+)
