@@ -3849,6 +3849,10 @@ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'hooklog_analyst') THEN
         BEGIN
             CREATE ROLE hooklog_analyst NOLOGIN;
+            IF NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
+                -- Since PostgreSQL 16 whoever makes a role may not also act in it, as ./run query does.
+                EXECUTE format('GRANT hooklog_analyst TO %I', current_user);
+            END IF;
         EXCEPTION
             WHEN duplicate_object OR unique_violation THEN NULL;
         END;

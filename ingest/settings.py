@@ -65,6 +65,7 @@ class Settings(BaseModel):
     redis_port: Port = 0
     rq_redis_url: str | None = None
     database_url: str | None = None
+    analyst_database_url: str | None = None
     database_port: Port = 0
     allow_undurable: bool = False
     wait_replicas: int = Field(0, ge=0)

@@ -17,7 +17,7 @@ README = (Path(__file__).parent.parent / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
 SHELL = [line for language, block in BLOCKS if language == "sh" for line in block.splitlines()]
 
-OF_A_RUNNING_STACK = ("demo", "psql", "status")
+OF_A_RUNNING_STACK = ("demo", "psql", "query", "status")
 """`up` is the stack, `test` is this; the others are a process of a production each."""
 
 SET_BY_OTHER_NAMES = {"webhook_secrets", "callbacks", "shops", "accounts", "prices"}

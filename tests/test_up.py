@@ -44,7 +44,7 @@ def test_a_delivery_is_in_postgres_once_settled(running: Running) -> None:
 
 def test_urls_are_for_scripts(running: Running) -> None:
     lines = running.hooklog("urls").stdout.splitlines()
-    assert ["web", "dashboard", "redis", "database"] == [line.partition("=")[0] for line in lines]
+    assert ["web", "dashboard", "redis", "database", "analyst"] == [line.partition("=")[0] for line in lines]
     assert lines[0] == f"web={running.stack.web}"
 
 

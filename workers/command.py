@@ -39,6 +39,9 @@ COMMANDS: Mapping[str, Lazy] = {
         "workers.commands.dead_letters:dead_letters", "List what could not be digested, say why, retry.", True
     ),
     "incidents": Lazy("workers.commands.incidents:incidents", "List what is in doubt, resolve it.", True),
+    "query": Lazy("workers.commands.query:query", "Ask a question in SQL, and print the answer."),
+    "export": Lazy("workers.commands.export:export", "Write a table or view to a file."),
+    "dictionary": Lazy("workers.commands.dictionary:dictionary", "Say what there is to query."),
     "fx": Lazy("workers.commands.fx:fx", "Load exchange rates, and show which there are.", True),
     "rebuild": Lazy("workers.commands.rebuild:rebuild", "Build tables anew from the history.", True),
     "test": Lazy("workers.commands.suite:suite", "Run the tests on servers of their own."),

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 from ingest.settings import DEFAULT_SOURCE, Settings
 from workers import reactions
+from workers.analyst import make_login
 from workers.readiness import check_redis, prepare_database
 from workers.servers.embedded import servers
 from workers.servers.guardian import Guardian
@@ -78,6 +79,8 @@ class Up:
         for warning in check_redis(complete):
             self._say(warning)
         prepare_database(complete, anew=True)
+        if "DATABASE_URL" in given and not settings.analyst_database_url:
+            environment["ANALYST_DATABASE_URL"] = make_login(given["DATABASE_URL"], self.home)
         self._web = [
             self._part("web", "web", environment=environment),
             self._part("dashboard", "dashboard", environment=environment),

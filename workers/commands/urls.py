@@ -8,8 +8,9 @@ from workers.stack import find
 
 @click.command()
 def urls() -> None:
-    """Print `web=…`, `dashboard=…`, `redis=…`, `database=…` of the stack that runs on HOOKLOG_HOME,
-    passwords included."""
+    """Print `web=…`, `dashboard=…`, `redis=…`, `database=…`, `analyst=…` of the stack that runs on
+    HOOKLOG_HOME, passwords included. `analyst` is a log-in that can only read, for Metabase, Grafana and the
+    like; of a database of your own, what ANALYST_DATABASE_URL says."""
     stack = find(Settings.from_environment().hooklog_home)
     settings = stack.settings
     places = {
@@ -17,6 +18,8 @@ def urls() -> None:
         "dashboard": stack.dashboard,
         "redis": settings.redis_url,
         "database": settings.database_url,
+        "analyst": settings.analyst_database_url,
     }
     for name, url in places.items():
-        click.echo(f"{name}={url}")
+        if url is not None:
+            click.echo(f"{name}={url}")

@@ -1,0 +1,218 @@
+"""`./run query`: a question to the database, read-only, streaming, and refused in a sentence."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+from psycopg.errors import InsufficientPrivilege, ReadOnlySqlTransaction
+
+from ingest.settings import Settings
+from tests.events import customer, event
+from tests.pipeline import Pipeline
+from workers.analyst import LOGIN, NoAnalyst, make_login, reading
+from workers.command import hooklog
+from workers.database import Connection
+from workers.servers.home import Home
+from workers.shown import printable
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """`run("query", …)` on the test's database."""
+    assert settings.database_url
+    monkeypatch.setenv("DATABASE_URL", settings.database_url)
+    monkeypatch.delenv("ANALYST_DATABASE_URL", raising=False)
+    return lambda *arguments, **given: CliRunner().invoke(hooklog, arguments, **given)
+
+
+def test_an_answer_is_a_table_with_amounts_as_they_are(run: Run) -> None:
+    shown = run(
+        "query", "SELECT 'eur' AS currency, 123456789 AS amount, 1.10 AS rate, NULL AS nothing"
+    ).output
+    assert ["currency", "amount", "rate", "nothing"] == shown.splitlines()[1].split()
+    assert ["eur", "123456789", "1.10", "null"] == shown.splitlines()[3].split()
+
+
+def test_an_answer_without_rows_shows_its_columns(run: Run) -> None:
+    assert "amount" in run("query", "SELECT amount FROM payments").output
+
+
+def test_json_is_exact_and_an_object_a_line(run: Run) -> None:
+    output = run(
+        "query",
+        "--json",
+        """SELECT 9007199254740993::bigint AS amount, 0.10::numeric AS rate, 'NaN'::numeric AS none,
+            '2026-11-24 12:00:00+00'::timestamptz AS at, '{"a": [1, "ü"]}'::jsonb AS metadata,
+            ARRAY['a', NULL] AS names, true AS live, NULL::text AS nothing, date '2026-11-24' AS day
+        UNION ALL SELECT 1, 2, 3, 'infinity', '{}', '{}', false, 'x', NULL""",
+    ).output
+    first, second = output.splitlines()
+    assert (
+        '{"amount":9007199254740993,"rate":0.10,"none":"NaN","at":"2026-11-24T12:00:00Z","metadata":'
+        '{"a": [1, "ü"]},"names":["a",null],"live":true,"nothing":null,"day":"2026-11-24"}'
+    ) == first
+    assert {"at": "infinity", "day": None} == {
+        name: value for name, value in json.loads(second).items() if name in ("at", "day")
+    }
+
+
+def test_csv_is_that_of_copy(run: Run) -> None:
+    assert 'a,b\n1,"x,""y"\n2,\n' == run(
+        "query", "--csv", "VALUES (1, 'x,\"y'), (2, NULL); ".replace("VALUES", "SELECT * FROM (VALUES")
+        .replace("; ", ") AS t (a, b) -- all;")
+    ).output  # fmt: skip
+
+
+def test_a_query_is_read_from_standard_input(run: Run) -> None:
+    assert "42" in run("query", "-", input="SELECT 42").output
+
+
+@pytest.mark.parametrize("form", ["--json", "--csv"])
+@pytest.mark.parametrize(
+    ("sql", "sentence"),
+    [
+        ("SELECT 1,\n  nope", 'line 2, character 3: column "nope" does not exist\n  nope\n  ^'),
+        ("SELECT 1/0", "division by zero"),
+        ("SELECT * FROM heads", "permission denied for table heads"),
+        ("SELECT 'a'::jsonb", 'detail: Token "a" is invalid.'),
+    ],
+)
+def test_an_error_is_a_sentence_with_the_place(run: Run, form: str, sql: str, sentence: str) -> None:
+    result = run("query", form, sql)
+    assert (1, True) == (result.exit_code, sentence in result.output), result.output
+
+
+def test_two_columns_of_one_name_are_no_json(run: Run) -> None:
+    assert "name them apart with AS" in run("query", "--json", "SELECT 1 AS a, 2 AS a").output
+
+
+@pytest.mark.parametrize(
+    ("sql", "sentence"),
+    [
+        ("DELETE FROM customers", "a query begins with SELECT"),
+        ("DO $$ BEGIN END $$", "a query begins with SELECT"),
+        ("SELECT 1; SELECT 2", "cannot insert multiple commands"),
+        ("WITH gone AS (DELETE FROM customers RETURNING 1) SELECT * FROM gone", "read-only transaction"),
+        ("SELECT 1 AS one INTO own", "read-only transaction"),
+        ("SELECT pg_read_file('/etc/hostname')", "permission denied"),
+    ],
+)
+def test_nothing_but_a_question_gets_through(run: Run, pipeline: Pipeline, sql: str, sentence: str) -> None:
+    pipeline.deliver(event("customer.created", customer()))
+    pipeline.run()
+    result = run("query", sql)
+    assert (1, True) == (result.exit_code, sentence in result.output), result.output
+    assert 1 == len(pipeline.rows("customers"))
+
+
+def test_a_query_that_takes_too_long_ends(run: Run) -> None:
+    assert "longer than --timeout" in run("query", "--timeout", "0.05", "SELECT pg_sleep(10)").output
+
+
+def test_ctrl_c_ends_the_query_at_the_server(settings: Settings, database: Connection) -> None:
+    marker = f"SELECT '{settings.log_prefix}', pg_sleep(60)"
+    running = f"SELECT FROM pg_stat_activity WHERE query = $q${marker}$q$ AND state = 'active'"
+    with started("query", marker, settings=settings) as process:
+        wait_until(lambda: database.execute(running).rowcount == 1)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+        assert process.returncode == 1
+    wait_until(lambda: database.execute(running).rowcount == 0)
+
+
+@pytest.mark.parametrize("form", ["--csv", "--json"])
+def test_a_million_rows_do_not_fill_memory(settings: Settings, form: str) -> None:
+    peaks = []
+    for rows in (1, 1_000_000):
+        sql = f"SELECT n, repeat('x', 100) AS word FROM generate_series(1, {rows}) AS n"
+        with started("query", form, sql, settings=settings, measured=True) as process:
+            output, errors = process.communicate(timeout=60)
+        assert rows <= output.count(b"\n")
+        peaks.append(int(errors.split()[-1]))  # KiB; macOS tells bytes, which compare as well
+    assert peaks[1] < peaks[0] * 1.3
+
+
+MEASURED = """
+import atexit, resource, sys
+atexit.register(lambda: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr))
+from workers.command import hooklog
+hooklog()
+"""
+
+
+def started(*arguments: str, settings: Settings, measured: bool = False) -> "subprocess.Popen[bytes]":
+    assert settings.database_url
+    program = ["-c", MEASURED] if measured else ["-m", "workers.command"]
+    return subprocess.Popen(
+        [sys.executable, *program, *arguments],
+        env=os.environ | {"DATABASE_URL": settings.database_url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_what_would_steer_a_terminal_is_shown() -> None:
+    assert "ädè 漢\\x1b[31m\\n\\u202e" == printable("ädè 漢\x1b[31m\n\u202e")
+
+
+def test_more_columns_than_fit_are_a_list(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.commands.query.UNFOLDED", 40)
+    shown = run("query", "SELECT 1 AS a, 2 AS b, 3 AS c, 4 AS d, 'five' AS e").output.split()
+    assert ["row", "1", "a", "1", "b", "2", "c", "3", "d", "4", "e", "five"] == shown
+
+
+def test_who_may_not_read_as_an_analyst_is_told_what_to_grant(
+    database: Connection, settings: Settings
+) -> None:
+    login = f"{settings.log_prefix}_stranger"
+    database.execute(f"CREATE ROLE {login} LOGIN PASSWORD 'x'")
+    url = psycopg.conninfo.make_conninfo(settings.database_url or "", user=login, password="x")
+    try:
+        with (
+            pytest.raises(NoAnalyst, match=f"GRANT hooklog_analyst TO {login}"),
+            reading(settings.model_copy(update={"database_url": url})),
+        ):
+            pass
+    finally:
+        database.execute(f"DROP ROLE {login}")
+
+
+def test_the_log_in_for_analysts_reads_and_cannot_become_anything_else(
+    settings: Settings, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    pipeline.deliver(event("customer.created", customer()))
+    pipeline.run()
+    url = make_login(settings.database_url or "", Home(tmp_path))
+    assert url == make_login(settings.database_url or "", Home(tmp_path))
+    options = psycopg.conninfo.conninfo_to_dict(settings.database_url or "")["options"]
+    with psycopg.connect(url, options=str(options), autocommit=True) as connection:
+        assert [(1,)] == connection.execute("SELECT count(*) FROM customers").fetchall()
+        for statement, refused in (
+            ("DELETE FROM customers", (InsufficientPrivilege, ReadOnlySqlTransaction)),
+            ("SELECT * FROM heads", InsufficientPrivilege),
+            ("RESET ROLE; SELECT * FROM heads", InsufficientPrivilege),
+            ("SET ROLE hooklog", InsufficientPrivilege),
+            ("SET TRANSACTION READ WRITE; CREATE TABLE own ()", InsufficientPrivilege),
+            ("SET TRANSACTION READ WRITE; CREATE TEMP TABLE own ()", InsufficientPrivilege),
+            ("COPY customers TO PROGRAM 'cat'", InsufficientPrivilege),
+        ):
+            with pytest.raises(refused):
+                connection.execute(statement)
+    assert LOGIN in url

@@ -1,0 +1,96 @@
+"""Rows as Parquet, a row group in memory at a time, each column of the type that Postgres has it in.
+
+numeric is a decimal of 38 digits, 20 of them behind the point, unless its column says otherwise; timestamptz
+a timestamp in UTC, in microseconds; an array a list; jsonb, intervals and what else there is, a string.
+"""
+
+from collections.abc import Iterator, Sequence
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from itertools import islice
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ingest.refusal import Refusal
+from workers.result import Column, Result
+
+GROUP = 10_000
+"""Rows of a row group: with payloads of a few kilobytes they are some tens of megabytes."""
+
+DIGITS, BEHIND_THE_POINT = 38, 20
+
+AS_TEXT = ("json", "jsonb", "interval", "time", "timetz")
+"""What is fetched as text; the others come as Python's values."""
+
+_TYPES = {
+    "bool": pa.bool_(),
+    "int2": pa.int16(),
+    "int4": pa.int32(),
+    "int8": pa.int64(),
+    "float4": pa.float32(),
+    "float8": pa.float64(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us"),
+    "timestamptz": pa.timestamp("us", tz="UTC"),
+    "bytea": pa.binary(),
+}
+
+
+class NotInParquet(Refusal):
+    """A value has no place in the column's Parquet type: the message says how to cast it."""
+
+
+def write(result: Result, file: IO[bytes]) -> Iterator[int]:
+    """Write all rows; yields how many there are by then. Raises BadQuery, NotInParquet."""
+    rows, count = iter(result), 0
+    group = list(islice(rows, GROUP))
+    schema = pa.schema([(column.name, _type(column)) for column in result.columns])
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        while group:
+            columns = zip(*group, strict=True)
+            arrays = [
+                _array(column, field.type, values)
+                for column, field, values in zip(result.columns, schema, columns, strict=True)
+            ]
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=GROUP)
+            count += len(group)
+            yield count
+            group = list(islice(rows, GROUP))
+
+
+def _type(column: Column) -> pa.DataType:
+    if column.type.endswith("[]"):
+        return pa.list_(_type(column._replace(type=column.type[:-2])))
+    if column.type == "numeric":
+        precision, scale = column.precision or DIGITS, column.scale
+        if scale is None or not 0 <= scale <= precision <= DIGITS:
+            return pa.decimal128(DIGITS, BEHIND_THE_POINT)
+        return pa.decimal128(precision, scale)
+    return _TYPES.get(column.type, pa.string())
+
+
+def _array(column: Column, kind: pa.DataType, values: Sequence[Any]) -> pa.Array:
+    try:
+        return pa.array([_value(kind, each) for each in values], type=kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, InvalidOperation, OverflowError) as error:
+        raise NotInParquet(
+            f"{column.name} ({column.type}) holds what {kind} does not ({error}): cast it to text"
+        ) from None
+
+
+def _value(kind: pa.DataType, value: Any) -> Any:
+    if value is None:
+        return None
+    if pa.types.is_list(kind):
+        return [_value(kind.value_type, each) for each in value]
+    if pa.types.is_decimal(kind):
+        return _decimal(kind, value)
+    if pa.types.is_string(kind):
+        return value if isinstance(value, str) else str(value)
+    return value
+
+
+def _decimal(kind: pa.Decimal128Type, value: Decimal) -> Decimal:
+    context = Context(prec=kind.precision, rounding=ROUND_HALF_EVEN)
+    return value.quantize(Decimal(1).scaleb(-kind.scale), context=context)
