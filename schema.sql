@@ -116,7 +116,7 @@ CREATE TABLE IF NOT EXISTS configuration (
     name  text PRIMARY KEY,
     value text NOT NULL
 );
-COMMENT ON TABLE configuration IS 'What the rows were built under: the configured plans, the number of partitions.';
+COMMENT ON TABLE configuration IS 'What the rows were built under: the configured plans, the rules of recurring revenue, how events are read, the number of partitions.';
 
 -- ============================================================ the outbox
 
@@ -953,9 +953,9 @@ CREATE TABLE IF NOT EXISTS churn (
 );
 COMMENT ON TABLE churn IS 'Each subscription that stopped counting as recurring revenue and has not come back. One that counts is active or past_due, collected, and not free; one that never counted is no churn.';
 COMMENT ON COLUMN churn.subscription_id IS 'The subscription.';
-COMMENT ON COLUMN churn.churned_at IS 'When it stopped counting: when it ended, or before that when it went unpaid, was paused or became free.';
+COMMENT ON COLUMN churn.churned_at IS 'When it stopped counting: when it ended, or before that when it went unpaid, was paused or became free. In the future where MRR_PAST_DUE_DAYS are yet to pass.';
 COMMENT ON COLUMN churn.requested_at IS 'When its cancellation was asked for; null where nobody asked.';
-COMMENT ON COLUMN churn.cause IS 'What ended the counting: a status (canceled, unpaid, paused, …), collection_paused or free.';
+COMMENT ON COLUMN churn.cause IS 'What ended the counting: a status (canceled, unpaid, paused, …), collection_paused or free; past_due after MRR_PAST_DUE_DAYS, cancellation_requested with MRR_CHURN_AT=request.';
 COMMENT ON COLUMN churn.voluntary IS 'Whether the customer chose to go; false for payments that failed or were disputed; null where Stripe does not say.';
 COMMENT ON COLUMN churn.reason IS 'Stripe''s reason for the cancellation or the pause.';
 COMMENT ON COLUMN churn.feedback IS 'What the customer chose as the reason.';
@@ -1303,13 +1303,13 @@ COMMENT ON COLUMN subscription_versions.interval IS 'How it was billed: day, wee
 COMMENT ON COLUMN subscription_versions.interval_count IS 'How many intervals a billing period had.';
 COMMENT ON COLUMN subscription_versions.quantity IS 'How many units of that price; null where usage decided.';
 COMMENT ON COLUMN subscription_versions.currency IS 'Three letters, in lower case.';
-COMMENT ON COLUMN subscription_versions.counts IS 'Whether it was recurring revenue at valid_from: active or past_due, collected, and not free.';
+COMMENT ON COLUMN subscription_versions.counts IS 'Whether it was recurring revenue at valid_from: active or past_due, collected, and not free; or as MRR_PAST_DUE_DAYS and MRR_CHURN_AT have it.';
 COMMENT ON COLUMN subscription_versions.monthly_amount IS 'What its terms came to a month at valid_from, whether or not it counted, in minor units: licensed items less its lasting discounts. What a discount of its customer''s takes off besides, mrr_movements knows.';
 COMMENT ON COLUMN subscription_versions.monthly_amount_incomplete IS 'Whether that leaves something out that was known only by its id, as a coupon.';
 COMMENT ON COLUMN subscription_versions.missing IS 'What that is: coupon, discount or tiers with the id, items where there are more than the events list; empty where monthly_amount is complete.';
 COMMENT ON COLUMN subscription_versions.source IS 'Which endpoint received that event: the last part of /webhooks/{source}.';
 COMMENT ON COLUMN subscription_versions.updated_at IS 'When Stripe made that event.';
-COMMENT ON COLUMN subscription_versions.mrr IS 'The spans of time in which it counted as MRR: since, until (left out; null for ever), amount (exact minor units a month, as 2000 or 2500/3), incomplete, parts (what a discount of its customer''s comes off: product, months of the billing period, amount; null where it has one of its own), opening, cause (what began it), ended_by.';
+COMMENT ON COLUMN subscription_versions.mrr IS 'The spans of time in which it counted as MRR: since, until (left out; null for ever), amount (exact minor units a month, as 2000 or 2500/3), incomplete, parts (what a discount of its customer''s comes off: product, months of the billing period, amount; null where it has one of its own), opening, cause (what began it), ended_by, awaits_payment (true where it begins only with the first of its trial_payments).';
 
 CREATE TABLE IF NOT EXISTS discount_versions (
     account     text        NOT NULL,
@@ -1416,6 +1416,25 @@ BEGIN
     END LOOP;
 END
 $$;
+CREATE TABLE IF NOT EXISTS trial_payments (
+    account         text        NOT NULL,
+    livemode        boolean     NOT NULL,
+    invoice_id      text        NOT NULL,
+    subscription_id text        NOT NULL,
+    customer_id     text        NOT NULL,
+    paid_at         timestamptz NOT NULL,
+    source          text        NOT NULL,
+    updated_at      timestamptz NOT NULL,
+    stale           boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, invoice_id)
+);
+CREATE INDEX IF NOT EXISTS trial_payments_by_customer ON trial_payments (account, livemode, customer_id);
+COMMENT ON TABLE trial_payments IS 'Paid invoices of more than nothing, but for those that came with a subscription''s creation: with MRR_TRIAL=first_payment a subscription that had a trial counts from its first one. Empty otherwise.';
+COMMENT ON COLUMN trial_payments.invoice_id IS 'The invoice.';
+COMMENT ON COLUMN trial_payments.subscription_id IS 'The subscription that it bills.';
+COMMENT ON COLUMN trial_payments.customer_id IS 'Whom it bills.';
+COMMENT ON COLUMN trial_payments.paid_at IS 'When it was paid.';
+
 CREATE TABLE IF NOT EXISTS mrr_movements (
     account          text        NOT NULL,
     livemode         boolean     NOT NULL,
@@ -1471,7 +1490,7 @@ COMMENT ON COLUMN mrr_movements.mrr_after IS 'The customer''s MRR afterwards, in
 COMMENT ON COLUMN mrr_movements.incomplete IS 'Whether amount leaves something out that was known only by its id, as a coupon.';
 COMMENT ON COLUMN mrr_movements.incomplete_before IS 'Whether mrr_before does.';
 COMMENT ON COLUMN mrr_movements.incomplete_after IS 'Whether mrr_after does.';
-COMMENT ON COLUMN mrr_movements.cause IS 'The event that caused it (of several the one that changed most), or discount_end:<id> where a repeating coupon ended by itself.';
+COMMENT ON COLUMN mrr_movements.cause IS 'The event that caused it (of several the one that changed most); or what did it by itself: discount_end:<id> where a repeating coupon ended, past_due_end:<subscription> after MRR_PAST_DUE_DAYS, first_payment:<invoice> with MRR_TRIAL=first_payment.';
 COMMENT ON COLUMN mrr_movements.subscription_ids IS 'The subscriptions that changed.';
 COMMENT ON COLUMN mrr_movements.plan_type IS 'The plan that the cause''s subscription is on; where it ended, was on.';
 COMMENT ON COLUMN mrr_movements.price_id IS 'The price of that plan.';
@@ -1526,8 +1545,15 @@ SELECT version.account, version.livemode, version.subscription_id,
 FROM subscription_versions AS version
 JOIN subscriptions AS latest USING (account, livemode)
 JOIN LATERAL jsonb_to_recordset(version.mrr)
-    AS span (since timestamptz, until timestamptz, amount text, incomplete boolean, parts jsonb)
+    AS span (
+        since timestamptz, until timestamptz, amount text, incomplete boolean, parts jsonb, awaits_payment boolean
+    )
     ON span.since <= now() AND now() < coalesce(span.until, 'infinity')
+    AND (span.awaits_payment IS NOT TRUE OR EXISTS (
+        SELECT FROM trial_payments AS payment
+        WHERE payment.account = version.account AND payment.livemode = version.livemode
+            AND payment.customer_id = version.customer_id AND payment.subscription_id = version.subscription_id
+    ))
 LEFT JOIN customer_discounts AS inherited
     ON inherited.account = version.account AND inherited.livemode = version.livemode
     AND inherited.customer_id = version.customer_id AND jsonb_typeof(span.parts) = 'array'
@@ -1549,12 +1575,19 @@ WITH booked AS (
     SELECT account, livemode, customer_id, currency, at, sum(amount) AS amount,
         (array_agg(mrr_after ORDER BY kind = 'opening'))[1] AS mrr_after
     FROM mrr_movements GROUP BY account, livemode, customer_id, currency, at
+), paying AS (
+    SELECT account, livemode, customer_id, subscription_id, min(paid_at) AS since
+    FROM trial_payments GROUP BY account, livemode, customer_id, subscription_id
 ), own AS (
-    SELECT account, livemode, customer_id, currency, span.since, span.until,
-        exact_amount(span.amount) AS amount, span.parts
+    SELECT account, livemode, customer_id, currency,
+        CASE WHEN span.awaits_payment THEN greatest(span.since, paying.since) ELSE span.since END AS since,
+        span.until, exact_amount(span.amount) AS amount, span.parts
     FROM subscription_versions
     CROSS JOIN LATERAL jsonb_to_recordset(mrr)
-        AS span (since timestamptz, until timestamptz, amount text, parts jsonb)
+        AS span (since timestamptz, until timestamptz, amount text, parts jsonb, awaits_payment boolean)
+    LEFT JOIN paying USING (account, livemode, customer_id, subscription_id)
+    WHERE span.awaits_payment IS NOT TRUE
+        OR paying.since < coalesce(span.until, 'infinity')
 ), spans AS (
     SELECT account, livemode, customer_id, currency, since, until, amount FROM own
     UNION ALL
@@ -1591,6 +1624,33 @@ COMMENT ON VIEW mrr_ledger_residual IS 'Empty while the ledger is right: each in
 COMMENT ON COLUMN mrr_ledger_residual.mrr IS 'What the customer''s subscriptions come to at that instant, less its discount, in minor units a month.';
 COMMENT ON COLUMN mrr_ledger_residual.ledger IS 'The sum of the customer''s movements until then.';
 COMMENT ON COLUMN mrr_ledger_residual.residual IS 'What the ledger has too much, in minor units a month.';
+
+CREATE OR REPLACE VIEW usage_revenue AS
+SELECT line.account, line.livemode, line.period_start, line.period_end, line.invoice_id, line.id AS line_id,
+    invoices.status AS invoice_status, invoices.customer_id, line.subscription_id, line.price_id, line.product_id,
+    line.currency, line.quantity, line.amount, invoices.lines_complete, line.source, line.updated_at, line.stale
+FROM invoice_lines AS line
+JOIN invoices
+    ON invoices.account = line.account AND invoices.livemode = line.livemode AND invoices.id = line.invoice_id
+WHERE invoices.status NOT IN ('draft', 'void')
+    AND (
+        EXISTS (
+            SELECT FROM price_list AS price
+            WHERE price.account = line.account AND price.livemode = line.livemode AND price.id = line.price_id
+                AND price.usage_type = 'metered'
+        )
+        OR EXISTS (
+            SELECT FROM subscription_items AS item
+            WHERE item.account = line.account AND item.livemode = line.livemode
+                AND item.subscription_id = line.subscription_id AND item.price_id = line.price_id
+                AND item.usage_type = 'metered'
+        )
+    );
+COMMENT ON VIEW usage_revenue IS 'What metered prices brought, which is no part of MRR: the lines of finalized invoices, not void, each by the period whose usage it bills. A price counts as metered where an event of it, or of the subscription, says so.';
+COMMENT ON COLUMN usage_revenue.line_id IS 'The invoice line.';
+COMMENT ON COLUMN usage_revenue.invoice_status IS 'Whether it is paid: open, paid or uncollectible.';
+COMMENT ON COLUMN usage_revenue.customer_id IS 'Whom it bills.';
+COMMENT ON COLUMN usage_revenue.quantity IS 'How many units were used.';
 
 -- ------------------------------------------------------------ access
 
@@ -3865,7 +3925,8 @@ BEGIN
         'products', 'prices', 'plans', 'price_list', 'invoices', 'invoice_lines', 'invoice_payments',
         'invoice_payment_links', 'subscriptions', 'subscription_items', 'churn', 'subscription_changes',
         'subscription_events', 'subscription_versions', 'mrr_movements', 'mrr_ledger_residual', 'scheduled_churn',
-        'discount_versions', 'shown_discounts', 'customer_discounts',
+        'usage_revenue',
+        'discount_versions', 'shown_discounts', 'customer_discounts', 'trial_payments',
         'subscription_access', 'subscription_access_versions', 'user_access',
         'stripe_accounts', 'invoice_plans', 'payment_rollups', 'settlement_rollups', 'rollup_queue', 'fx_rates'
     ] LOOP

@@ -5,7 +5,7 @@ import re
 from base64 import b64decode
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -92,6 +92,11 @@ class Settings(BaseModel):
     creator_workers: int = Field(2, ge=0, le=64)
 
     access_grace_days: int = Field(7, ge=0, le=365)
+
+    mrr_past_due_days: int | None = Field(None, ge=0, le=3650)
+    mrr_discounts: Literal["none", "forever", "lasting", "all"] = "lasting"
+    mrr_trial: Literal["activation", "first_payment"] = "activation"
+    mrr_churn_at: Literal["end", "request"] = "end"
 
     stripe_publishable_key: str | None = None
     api_keys: Mapping[str, tuple[SecretStr, ...]] = Field(default_factory=dict)

@@ -1,17 +1,21 @@
 """Churn: each subscription that stopped counting as recurring revenue, and has not come back.
 
 It stops when the last counting status ends: at `ended_at` for a cancellation (never `canceled_at`, which is
-the request), before that where it went unpaid, was paused, or has cost nothing since. One that never counted
-(an unpaid first invoice, a trial that came to nothing) is no churn, and one that counts again has no row.
+the request), before that where it went unpaid, was paused, or has cost nothing since; or as the configured
+rules have it. One that never counted (an unpaid first invoice, a trial that came to nothing) is no churn, and
+one that counts again has no row.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from ingest.event import Event
+from projections.counting import Stand, stands
 from projections.plan_types import main_item, subscription_plan_type
 from projections.projection import Plans, Projection, Row
-from projections.recurring import COUNTING_STATUSES, UNCOLLECTED, counted_unseen, counts, monthly_amount
+from projections.recurring import COUNTING_STATUSES, UNCOLLECTED, counted_unseen, monthly_amount
+from projections.revenue_rules import Rules
 from projections.subscription_fields import Subscription
 from projections.subscription_versions import Version, versions
 
@@ -28,22 +32,30 @@ VOLUNTARY = {
 """What Stripe's reasons say. One that is not listed says nothing."""
 
 
-def fold(events: Sequence[Event], plans: Plans) -> Iterator[Row]:
+class Stop(NamedTuple):
+    """The last state that counted, the version that ended that or outlasted it, when, and why."""
+
+    paying: Subscription
+    version: Version
+    at: datetime
+    cause: str
+
+
+def fold(events: Sequence[Event], plans: Plans, rules: Rules) -> Iterator[Row]:
     history = versions(events)
-    stop = _last_stop(history)
+    stop = _last_stop(history, rules)
     if stop is None:
         return
-    paying, stopped = stop
+    paying, churned_at = stop.paying, stop.at
     latest = history[-1].state
-    churned_at = _stopped_at(stopped)
-    voluntary = _voluntary(paying, stopped.state, latest)
-    amount = monthly_amount(paying, churned_at)
+    voluntary = _voluntary(stop, latest)
+    amount = monthly_amount(paying, churned_at, rules=rules)
     item = main_item(paying, plans)
     yield {
         "subscription_id": latest.id,
         "churned_at": churned_at,
         "requested_at": None if voluntary is False else _requested_at(history),
-        "cause": _cause(stopped.state),
+        "cause": stop.cause,
         "voluntary": voluntary,
         "reason": latest.cancellation_reason or latest.pause_reason,
         "feedback": latest.cancellation_feedback,
@@ -63,16 +75,19 @@ def fold(events: Sequence[Event], plans: Plans) -> Iterator[Row]:
     }
 
 
-def _last_stop(history: Sequence[Version]) -> tuple[Subscription, Version] | None:
-    """The last state that counted and the version that ended it; None where it never counted, or counts."""
+def _last_stop(history: Sequence[Version], rules: Rules) -> Stop | None:
+    """The end of its last counting; None where it never counted, or counts for as long as is known."""
     opening = history[0]
-    counted = opening.state if opening.opening and counted_unseen(opening.state) else None
-    stop = (counted, opening) if counted else None
-    for version in history:
-        if counts(version.state, version.valid_from):
-            counted, stop = version.state, None
+    counted = opening.state if opening.opening and counted_unseen(opening.state, rules) else None
+    stop = Stop(counted, opening, _stopped_at(opening), counted.status) if counted else None
+    for stand in stands(history, rules):
+        version, state = stand.version, stand.version.state
+        if stand.counts and not monthly_amount(state, version.valid_from, rules=rules).free:
+            counted = state
+            over = stand.until if stand.ended_by_itself else None
+            stop = Stop(state, version, over, "past_due") if over else None
         elif counted and stop is None:
-            stop = counted, version
+            stop = Stop(counted, version, _stopped_at(version), _cause(stand))
     return stop
 
 
@@ -92,24 +107,33 @@ def _stopped_at(stopped: Version) -> datetime:
     return state.ended_at if state.status == "canceled" and state.ended_at else stopped.valid_from
 
 
-def _cause(state: Subscription) -> str:
-    """What ended the counting: the status that did, `collection_paused`, or `free`."""
+def _cause(stand: Stand) -> str:
+    """What ended the counting: the status that did, or what else stands in the way of it."""
+    state = stand.version.state
     if state.status not in COUNTING_STATUSES:
         return state.status
-    return "collection_paused" if state.collection_pause in UNCOLLECTED else "free"
+    if state.collection_pause in UNCOLLECTED:
+        return "collection_paused"
+    if stand.requested:
+        return "cancellation_requested"
+    return "free" if stand.counts else "past_due"
 
 
-def _voluntary(paying: Subscription, stopped: Subscription, latest: Subscription) -> bool | None:
+def _voluntary(stop: Stop, latest: Subscription) -> bool | None:
     """Whether the customer chose to go: as Stripe's reason says, else as the circumstances do."""
-    reason = latest.cancellation_reason if stopped.status == "canceled" else stopped.pause_reason
+    paying, stopped = stop.paying, stop.version.state
+    if stop.cause == "past_due":
+        return False
+    asked = stop.cause in ("canceled", "cancellation_requested")
+    reason = latest.cancellation_reason if asked else stopped.pause_reason
     if reason is not None:
         return VOLUNTARY.get(reason)
     if stopped.status == "unpaid":
         return False
-    if stopped.status != "canceled":
+    if not asked:
         return None
     # Before reasons were told, in 2023: Stripe's own cancellations follow failed payments, on no schedule.
-    if paying.cancellation_scheduled:
+    if paying.cancellation_scheduled or stop.cause == "cancellation_requested":
         return True
     return False if paying.status == "past_due" else None
 
@@ -125,4 +149,5 @@ PROJECTION = Projection(
     owner="subscription_id",
     history=True,
     configured=True,
+    ruled=True,
 )

@@ -1,7 +1,7 @@
 """What a subscription inherits: its spans of one amount, cut where its customer's discount begins or ends.
 
 A customer's discount holds for each of its subscriptions while that has none of its own; an amount comes off
-the invoices of each.
+the invoices of each. Where the rules want a first payment after a trial, a span begins with that.
 """
 
 from collections.abc import Iterator, Sequence
@@ -56,8 +56,13 @@ def inheritable(rows: Sequence[Row]) -> list[Inherited]:
     ]
 
 
-def spans(told: Row, currency: str, discounts: Sequence[Inherited]) -> Iterator[Span]:
-    """The spans that one span of a subscription's version makes with its customer's discounts."""
+def spans(
+    told: Row, currency: str, discounts: Sequence[Inherited], payments: Sequence[Row]
+) -> Iterator[Span]:
+    """The spans that one span of a subscription's version makes with its customer's discounts.
+
+    `payments` are those after its trial, for which some wait.
+    """
     span = Span(
         since=instant(told["since"]),
         until=instant(told["until"]) if told["until"] else None,
@@ -67,6 +72,12 @@ def spans(told: Row, currency: str, discounts: Sequence[Inherited]) -> Iterator[
         cause=told["cause"],
         ended_by=told["ended_by"],
     )
+    if told.get("awaits_payment"):
+        first = min(((instant(each["paid_at"]), each["invoice_id"]) for each in payments), default=None)
+        if first is None or (span.until is not None and span.until <= first[0]):
+            return
+        if first[0] > span.since:
+            span = span._replace(since=first[0], cause=f"first_payment:{first[1]}")
     parts = [
         Part(part["product"], Fraction(part["months"]), Fraction(part["amount"]))
         for part in told.get("parts") or ()

@@ -64,11 +64,14 @@ Instants = dict[datetime, tuple[list[Change], list[Change]]]
 def fold(gathered: Gathered, rules: Rules) -> Iterator[Row]:
     """The movements of one customer, from its subscriptions' versions and its discounts, in any order."""
     discounts = inheritable(gathered["customer_discounts"])
+    payments: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in gathered["trial_payments"]:
+        payments[row["subscription_id"]].append(row)
     by_currency: defaultdict[str, Instants] = defaultdict(lambda: defaultdict(lambda: ([], [])))
     for version in gathered["subscription_versions"]:
         currency = version["currency"]
         for told in version["mrr"]:
-            for span in spans(told, currency, discounts):
+            for span in spans(told, currency, discounts, payments[version["subscription_id"]]):
                 _enter(span, version, by_currency[currency])
     for currency, instants in sorted(by_currency.items()):
         standing, paid_before = NOTHING, False
@@ -155,6 +158,7 @@ AGGREGATE = Aggregate(
             "products",
             "subtracts",
         ),
+        "trial_payments": ("invoice_id", "subscription_id", "paid_at"),
     },
     fold=fold,
     owner="customer_id",

@@ -123,10 +123,12 @@ def collected(subscription: Subscription) -> bool:
     return subscription.status in COUNTING_STATUSES and subscription.collection_pause not in UNCOLLECTED
 
 
-def counted_unseen(subscription: Subscription) -> bool:
+def counted_unseen(subscription: Subscription, rules: Rules = DEFAULT) -> bool:
     """Whether one that is first heard of when it is over had counted: unless its trial came to nothing."""
     ended_at, trial_end = subscription.ended_at, subscription.trial_end
-    if subscription.status != "canceled" or ended_at is None or monthly_amount(subscription, ended_at).free:
+    if subscription.status != "canceled" or ended_at is None:
+        return False
+    if monthly_amount(subscription, ended_at, rules=rules).free:
         return False
     return trial_end is None or ended_at > trial_end
 

@@ -15,6 +15,7 @@ from ingest.event import Event
 from projections.plan_types import PLAN_TYPES, main_item, price_plan_type, subscription_plan_type
 from projections.projection import Plans, Projection, Row
 from projections.recurring import list_amount, monthly_amount
+from projections.revenue_rules import Rules
 from projections.subscription_fields import Item, Subscription
 from projections.subscription_versions import Version, versions
 
@@ -39,7 +40,7 @@ class Change(NamedTuple):
     after: Subscription | None
 
 
-def fold(events: Sequence[Event], plans: Plans) -> Iterator[Row]:
+def fold(events: Sequence[Event], plans: Plans, rules: Rules) -> Iterator[Row]:
     history = versions(events)
     latest = history[-1].state
     for change in _changes(history, plans):
@@ -53,17 +54,17 @@ def fold(events: Sequence[Event], plans: Plans) -> Iterator[Row]:
             "customer_id": shown.customer_id,
             "user_id": shown.metadata.get("user_id"),
             "currency": shown.currency,
-            **_terms(change.before, change.created_at, plans, "before"),
-            **_terms(change.after, change.created_at, plans, "after"),
+            **_terms(change.before, change.created_at, plans, rules, "before"),
+            **_terms(change.after, change.created_at, plans, rules, "after"),
         }
 
 
-def _terms(state: Subscription | None, at: datetime, plans: Plans, side: str) -> Row:
+def _terms(state: Subscription | None, at: datetime, plans: Plans, rules: Rules, side: str) -> Row:
     """The columns that tell of one side of a change."""
     if state is None:
         return {}
     item = main_item(state, plans)
-    amount = monthly_amount(state, at)
+    amount = monthly_amount(state, at, rules=rules)
     return {
         f"plan_type_{side}": subscription_plan_type(state, plans),
         f"price_id_{side}": item and item.price.id,
@@ -162,4 +163,5 @@ PROJECTION = Projection(
     key=("event_id", "event_type"),
     history=True,
     configured=True,
+    ruled=True,
 )

@@ -15,37 +15,42 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ingest.event import Event
+from projections.counting import Stand, stands
 from projections.plan_types import main_item, subscription_plan_type
 from projections.projection import Plans, Projection, Row
 from projections.recurring import (
     COUNTING_STATUSES,
     MonthlyAmount,
-    collected,
     counted_unseen,
     discount_ends,
     monthly_amount,
 )
+from projections.revenue_rules import Rules
 from projections.subscription_versions import Version, versions
 
 HAVE_COUNTED = COUNTING_STATUSES | {"unpaid"}
 """Statuses of what counts, or did so before: its collection was paused, or its payments failed."""
 
 
-def fold(events: Sequence[Event], plans: Plans) -> Iterator[Row]:
+def fold(events: Sequence[Event], plans: Plans, rules: Rules) -> Iterator[Row]:
     history = versions(events)
     end = next((version for version in history if version.state.status == "canceled"), None)
-    for number, (version, following) in enumerate(pairwise([*history, None])):
-        assert version
-        state, item = version.state, main_item(version.state, plans)
-        amount = monthly_amount(state, version.valid_from)
-        counted = _counted(version, following, end, amount)
+    found = history[0].opening and history[0].state.status in HAVE_COUNTED
+    for number, (stand, following) in enumerate(pairwise([*stands(history, rules), None])):
+        assert stand
+        version, state = stand.version, stand.version.state
+        item = main_item(state, plans)
+        amount = monthly_amount(state, version.valid_from, rules=rules)
+        counted = _counted(stand, version is end, amount, rules)
+        # What was found counting had paid, as far as is known.
+        awaits = rules.trial == "first_payment" and state.trial_end is not None and not found
         yield {
             "subscription_id": state.id,
             "number": number,
             "event_id": version.event.id,
             "event_type": version.event.type,
             "valid_from": version.valid_from,
-            "valid_to": following and following.valid_from,
+            "valid_to": following and following.version.valid_from,
             "opening": version.opening,
             # A subscription always has a customer; one that names none is one by itself.
             "customer_id": state.customer_id or state.id,
@@ -65,11 +70,14 @@ def fold(events: Sequence[Event], plans: Plans) -> Iterator[Row]:
             "interval_count": item and item.price.interval_count,
             "quantity": item and item.quantity,
             "currency": amount.currency,
-            "counts": collected(state) and not amount.free,
+            "counts": stand.counts and not amount.free,
             "monthly_amount": round(amount),
             "monthly_amount_incomplete": amount.incomplete,
             "missing": sorted(amount.missing),
-            "mrr": list(_spans(version, counted)) if counted else [],
+            "mrr": [
+                {**span, "awaits_payment": awaits and not span["opening"]}
+                for span in (_spans(version, counted, rules) if counted else ())
+            ],
             "created_at": state.created_at,
             # Not the newest event's: what has been does not change, and so is not written again.
             "source": version.event.source,
@@ -86,16 +94,11 @@ class Counted(NamedTuple):
     amount: MonthlyAmount
 
 
-def _counted(
-    version: Version, following: Version | None, end: Version | None, amount: MonthlyAmount
-) -> Counted | None:
-    """None where it did not count. A cancellation ends it at `ended_at`, whenever that is told."""
+def _counted(stand: Stand, is_end: bool, amount: MonthlyAmount, rules: Rules) -> Counted | None:
+    """None where it did not count."""
+    version, until, ended_by = stand.version, stand.until, stand.ended_by
     state, since = version.state, version.valid_from
-    until, ended_by = (following.valid_from, following.event.id) if following else (None, None)
-    ended_at = (end.state.ended_at or end.valid_from) if end else None
-    if end and ended_at and (until is None or ended_at < until or following is end):
-        until, ended_by = ended_at, end.event.id
-    counts = counted_unseen(state) if version is end else collected(state)
+    counts = counted_unseen(state, rules) if is_end else stand.counts
     if version.opening:
         if counts:
             return Counted(since if until is None else min(since, until), until, ended_by, amount)
@@ -104,12 +107,12 @@ def _counted(
             nothing = replace(amount, exact=Fraction(0), missing=frozenset(), parts=None)
             return Counted(since, since, version.event.id, nothing)
         return None
-    if not counts or version is end or (until is not None and until <= since):
+    if not counts or is_end or (until is not None and until <= since):
         return None
     return Counted(since, until, ended_by, amount)
 
 
-def _spans(version: Version, counted: Counted) -> Iterator[Row]:
+def _spans(version: Version, counted: Counted, rules: Rules) -> Iterator[Row]:
     """Spans of one amount: it changes where a discount ends."""
     since, until, ended_by, amount = counted
     ends = discount_ends(version.state, since)
@@ -118,7 +121,7 @@ def _spans(version: Version, counted: Counted) -> Iterator[Row]:
     for place, (start, cause) in enumerate(starts, 1):
         stop, stopped_by = starts[place] if place < len(starts) else (until, ended_by)
         if start != version.valid_from:
-            amount = monthly_amount(version.state, start)
+            amount = monthly_amount(version.state, start, rules=rules)
         yield {
             "since": start,
             "until": stop,
@@ -152,4 +155,5 @@ PROJECTION = Projection(
     key=("number",),
     history=True,
     configured=True,
+    ruled=True,
 )

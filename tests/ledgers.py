@@ -7,13 +7,25 @@ from typing import Any
 import orjson
 
 from ingest.event import Event
-from projections import customer_discounts, discount_versions, ledger, shown_discounts, subscription_history
+from projections import (
+    customer_discounts,
+    discount_versions,
+    ledger,
+    shown_discounts,
+    subscription_history,
+    trial_payments,
+)
 from projections.aggregate import Aggregate
 from projections.causality import order
 from projections.projection import Projection, Row
 from projections.revenue_rules import DEFAULT, Rules
 
-PROJECTIONS = (subscription_history.PROJECTION, discount_versions.PROJECTION, shown_discounts.PROJECTION)
+PROJECTIONS = (
+    subscription_history.PROJECTION,
+    discount_versions.PROJECTION,
+    shown_discounts.PROJECTION,
+    trial_payments.PROJECTION,
+)
 
 Rows = list[dict[str, Any]]
 

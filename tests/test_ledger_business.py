@@ -12,10 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
 from ingest.event import Event
+from projections.billing_fields import invoice_subscription
 from tests.billing_objects import NOON
 from tests.ledger_pipeline import TABLES, created, discounts_of, ledger, quantity, run, updated
 from tests.pipeline import Pipeline, delivered
 from workers.drain import Drain
+from workers.health import examine
+from workers.rebuild import Rebuild
 from workers.simulator import simulate
 
 # ------------------------------------------------------------------ several drains at once
@@ -53,6 +56,11 @@ def test_four_drains_at_once_leave_the_ledger_that_one_does(pipeline: Pipeline) 
 # ------------------------------------------------------------------ a whole business
 
 
+def shared(object_id: str) -> str:
+    """One of twelve customers."""
+    return f"cus_{crc32(object_id.encode()) % 12}"
+
+
 @pytest.fixture
 def business(pipeline: Pipeline) -> tuple[Pipeline, list[Event], Any]:
     """A year of subscriptions, several a customer, and of discounts, in two of Stripe's API versions."""
@@ -64,12 +72,16 @@ def business(pipeline: Pipeline) -> tuple[Pipeline, list[Event], Any]:
             told = json.loads(body)
             subject = told["data"]["object"]
             if subject["object"] == "subscription":
-                subject["customer"] = f"cus_{crc32(subject['id'].encode()) % 12}"
-                events.append(delivered(told))
-            elif subject["object"] in ("customer", "discount"):
-                whose = "id" if subject["object"] == "customer" else "customer"
-                subject[whose] = f"cus_{crc32(subject[whose].encode()) % 12}"
-                events.append(delivered(told))
+                subject["customer"] = shared(subject["id"])
+            elif subject["object"] == "customer":
+                subject["id"] = shared(subject["id"])
+            elif subject["object"] == "discount":
+                subject["customer"] = shared(subject["customer"])
+            elif told["type"] == "invoice.paid":
+                subject["customer"] = shared(invoice_subscription(subject) or "")
+            else:
+                continue
+            events.append(delivered(told))
     for number in range(12):
         events += discounts_of(f"cus_{number}", Random(number), days=100)
     run(pipeline, *events)
@@ -149,3 +161,34 @@ def test_a_ledger_that_is_wrong_shows_a_residual(business: Any, fault: Any) -> N
     pipeline, _, _ = business
     pipeline.database.execute(fault)
     assert pipeline.rows("mrr_ledger_residual")
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"mrr_past_due_days": 3, "mrr_discounts": "all"},
+        {"mrr_trial": "first_payment", "mrr_discounts": "none"},
+        {"mrr_churn_at": "request", "mrr_discounts": "forever"},
+    ],
+)
+def test_other_rules_ask_for_a_rebuild_which_makes_the_ledger_that_they_would_have_made(
+    business: Any, chosen: Any
+) -> None:
+    pipeline, events, tables = business
+    ruled = pipeline.settings.model_copy(update=chosen)
+    assert ["MRR_…"] == examine(ruled).rebuild_due
+    rebuild = Rebuild(ruled)
+    list(rebuild.run())
+    assert rebuild.differences["mrr_movements"]
+    assert [] == pipeline.rows("mrr_ledger_residual")
+    assert [] == examine(ruled).rebuild_due
+    rebuilt = pipeline.tables(RULED)
+    pipeline.forget()
+    pipeline.deliver(*events)
+    with Drain(ruled) as drain:
+        drain.run()
+    assert rebuilt == pipeline.tables(RULED)
+    assert tables != rebuilt
+
+
+RULED = (*TABLES, "trial_payments", "churn", "subscription_changes")

@@ -19,6 +19,7 @@ from workers.commands.status import warnings as told
 from workers.health import examine
 from workers.ledger_health import LedgerHealth
 from workers.lookups import LookupCounts
+from workers.rebuild import Rebuild
 
 
 def customers(count: int) -> list[dict[str, object]]:
@@ -88,6 +89,27 @@ def test_other_prices_ask_for_a_rebuild(pipeline: Pipeline, settings: Settings) 
     other = settings.model_copy(update={"prices": {"price_new": ("pro", "month")}})
     assert examine(other).rebuild_due
     assert "STRIPE_PRICE_… changed since the tables were built: ./run rebuild" in told(examine(other))
+
+
+def test_other_rules_of_revenue_ask_for_one_as_well(pipeline: Pipeline, settings: Settings) -> None:
+    pipeline.run()
+    other = settings.model_copy(update={"mrr_churn_at": "request", "prices": {"price_new": ("pro", "month")}})
+    assert "MRR_… and STRIPE_PRICE_… changed since the tables were built: ./run rebuild" in told(
+        examine(other)
+    )
+    list(Rebuild(other).run())
+    assert [] == examine(other).rebuild_due
+
+
+def test_a_database_of_an_older_release_asks_for_one(pipeline: Pipeline, settings: Settings) -> None:
+    pipeline.deliver(*customers(1))
+    pipeline.run()
+    pipeline.close()
+    pipeline.database.execute("DELETE FROM configuration WHERE name IN ('folds', 'mrr_rules')")
+    pipeline.run()
+    assert ["How events are read"] == examine(settings).rebuild_due
+    list(Rebuild(settings).run())
+    assert [] == examine(settings).rebuild_due
 
 
 def test_a_ledger_that_does_not_add_up_is_an_alarm(pipeline: Pipeline, settings: Settings) -> None:

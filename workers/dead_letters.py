@@ -10,7 +10,7 @@ from ingest.event import Identity
 from ingest.settings import Settings
 from projections.heads import load, whole, write
 from projections.registry import registered
-from workers import checkpoints, configured_plans, reactions
+from workers import built_under, checkpoints, configured_plans, reactions
 from workers.folding import Folder, forget
 from workers.quarantine import PROJECTION as QUARANTINE
 
@@ -56,7 +56,8 @@ def retry(settings: Settings, object_id: str | None = None) -> Iterator[tuple[De
     assert settings.database_url
     with psycopg.connect(settings.database_url, autocommit=True) as connection:
         plans = configured_plans.read(settings)
-        folder = Folder(connection, registered(), plans, reactions.configured(settings))
+        told = reactions.configured(settings)
+        folder = Folder(connection, registered(), plans, told, built_under.rules(settings))
         for letter in listed(connection, object_id):
             with connection.transaction():
                 checkpoints.lock_all(connection)

@@ -12,7 +12,7 @@ from ingest.settings import Settings
 from ingest.wake import WakeFlag
 from projections.projection import Projection
 from projections.registry import registered
-from workers import checkpoints, configured_plans, reactions
+from workers import built_under, checkpoints, configured_plans, reactions
 from workers.database import dial
 from workers.folding import Folder
 from workers.round import Round
@@ -35,9 +35,10 @@ class Drain:
         plans = configured_plans.read(settings)
         try:
             checkpoints.begin(self._connection, settings.log_partitions)
-            configured_plans.begin(self._connection, plans)
+            built_under.begin(self._connection, settings)
             projections = registered() if projections is None else projections
-            folder = Folder(self._connection, projections, plans, reactions.configured(settings))
+            told = reactions.configured(settings)
+            folder = Folder(self._connection, projections, plans, told, built_under.rules(settings))
         except BaseException:
             self.close()
             raise

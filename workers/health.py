@@ -16,7 +16,7 @@ from ingest.jobs import Jobs
 from ingest.pause import Pause, Paused
 from ingest.queues import checkout_queue, connect, drain_queue
 from ingest.settings import Settings
-from workers import configured_plans, ledger_health, lookups, outbox
+from workers import built_under, ledger_health, lookups, outbox
 from workers.backlog import Backlog
 from workers.lag import lags
 from workers.ledger_health import LedgerHealth
@@ -68,7 +68,7 @@ class Incident:
 
 @dataclass(frozen=True)
 class Health:
-    """`rebuild_due` where the configured plans are not those that the rows were built under.
+    """`rebuild_due` names what is not as it was when the rows were built.
 
     `open_jobs` are the creators' jobs that are not finished; `messages` those that are due to other systems,
     `dead_messages` those that were given up. `lookups` is what Stripe is to be asked for.
@@ -82,7 +82,7 @@ class Health:
     quarantined: int
     incidents: list[Incident]
     ledger: LedgerHealth
-    rebuild_due: bool
+    rebuild_due: list[str]
     drain_workers: int
     creators: int
     open_jobs: int
@@ -115,7 +115,7 @@ def examine(settings: Settings) -> Health:
             quarantined=quarantined,
             incidents=incidents,
             ledger=ledger_health.examine(connection),
-            rebuild_due=configured_plans.changed(connection, configured_plans.read(settings)),
+            rebuild_due=built_under.changed(connection, settings),
             drain_workers=_workers(settings, drain_queue),
             creators=_workers(settings, checkout_queue),
             open_jobs=Jobs(redis, settings).count_open(),

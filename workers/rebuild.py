@@ -21,7 +21,7 @@ from projections.gather import gatherings
 from projections.heads import KEY, Arrived, load, stored, whole, write
 from projections.projection import Projection
 from projections.registry import registered, tables_of, together
-from workers import checkpoints, collector, configured_plans
+from workers import built_under, checkpoints, collector, configured_plans
 from workers.folding import Folder, Letter
 
 CHUNK = 500
@@ -70,7 +70,9 @@ class Rebuild:
         assert self._settings.database_url
         with psycopg.connect(self._settings.database_url, autocommit=True) as connection:
             plans = configured_plans.read(self._settings)
-            builder = _Builder(connection, self._projections, Folder(connection, self._projections, plans))
+            rules = built_under.rules(self._settings)
+            folder = Folder(connection, self._projections, plans, rules=rules)
+            builder = _Builder(connection, self._projections, folder)
             snapshot = _one(connection, "SELECT pg_current_snapshot()::text")
             total = int(_one(connection, "SELECT count(*) FROM heads"))
             built = 0
@@ -85,7 +87,7 @@ class Rebuild:
                     builder.build(load(connection, touched[start : start + CHUNK]), again=True)
                 self.differences = builder.merge()
                 if self.everything:
-                    configured_plans.remember(connection, plans)
+                    built_under.remember(connection, self._settings)
             yield Progress(max(total, built), max(total, built))
 
 

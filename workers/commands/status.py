@@ -94,7 +94,7 @@ def warnings(health: Health) -> list[str]:
     if not health.drain_workers:
         found.append("No drain worker is there: the sweep drains by itself, and slower.")
     if health.rebuild_due:
-        found.append("STRIPE_PRICE_… changed since the tables were built: ./run rebuild")
+        found.append(f"{' and '.join(health.rebuild_due)} changed since the tables were built: ./run rebuild")
     if health.ledger.residuals:
         found.append(
             f"The MRR ledger does not add up at {health.ledger.residuals} instants: see mrr_ledger_residual,"
