@@ -78,9 +78,9 @@ class Pipeline:
         return redis
 
     @contextmanager
-    def running(self, command: str, **environment: str) -> Iterator["subprocess.Popen[bytes]"]:
+    def running(self, command: str, *options: str, **environment: str) -> Iterator["subprocess.Popen[bytes]"]:
         """`hooklog COMMAND`, in a process of its own."""
-        program = [sys.executable, "-m", "workers.command", command]
+        program = [sys.executable, "-m", "workers.command", command, *options]
         with self.rig.process(program, {**self.environment, **environment}, command) as process:
             yield process
 

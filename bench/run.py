@@ -13,7 +13,7 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from bench import drain, end_to_end, history_size, latency, machine, memory, web
+from bench import checkout, drain, end_to_end, history_size, latency, machine, memory, web
 from bench.figures import Measured, promised
 from bench.report import Report
 from bench.rig import Advance, Rig
@@ -34,7 +34,7 @@ M = TypeVar("M", bound=Measured)
 )
 @click.option("--keep", is_flag=True, help="Keep the results in bench/.")
 def bench(as_json: bool, longer: bool, short: bool, keep: bool) -> None:
-    """Measure, and compare with the floors, in 8 minutes; with --long in half an hour.
+    """Measure, and compare with the floors, in 9 minutes; with --long in half an hour.
 
     On servers of its own below HOOKLOG_HOME, with fsync on, which end with it. Nothing else should run on
     this machine meanwhile.
@@ -89,6 +89,7 @@ def measured(rig: Rig, scale: Scale, longer: bool) -> list[Measured]:
         found: list[Measured] = [accepted, drained]
         found.append(take("end to end", both))
         found.append(take("latency", latency.measure))
+        found.append(take("checkout", checkout.measure))
         if longer:
             found.append(take("memory", memory.measure))
             found.append(take("history", history_size.measure))

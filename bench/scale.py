@@ -14,6 +14,7 @@ class Scale:
     drain_events: int
     end_to_end_seconds: float
     latency_seconds: float
+    checkout_seconds: float
     memory_events: int
     history_turns: int
     history_events: int
@@ -27,6 +28,7 @@ FULL = Scale(
     drain_events=25_000,
     end_to_end_seconds=60.0,
     latency_seconds=30.0,
+    checkout_seconds=60.0,
     memory_events=1_000_000,
     history_turns=5,
     history_events=5_000_000,
@@ -40,6 +42,7 @@ SHORT = Scale(
     drain_events=3_000,
     end_to_end_seconds=5.0,
     latency_seconds=3.0,
+    checkout_seconds=5.0,
     memory_events=20_000,
     history_turns=1,
     history_events=50_000,

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bench.checkout import Checkout
 from bench.drain import Drain
 from bench.end_to_end import EndToEnd
 from bench.figures import Figure, Measured, Observation, promised, ratio
@@ -19,6 +20,7 @@ MEASURED: list[Measured] = [
     Drain(drained=[5_000.0], copied=[40_000.0], mean_bytes=2_800.0),
     EndToEnd(visible=1_500.0, accepted=3_000.0, web_alone=6_000.0, drain_alone=5_000.0),
     Latency(seconds=[0.010] * 98 + [0.100, 0.200], gaps=[0.002]),
+    Checkout(waited=[0.12] * 98 + [0.5, 0.6], stripe=[0.1] * 100, bulk=900),
     Memory(web=[60_000_000] * 20, drain=[80_000_000] * 18 + [90_000_000] * 2, events=1_000_000),
     HistorySize(beside=[4_600.0], alone=[5_000.0], events=5_000_000),
 ]
@@ -51,6 +53,7 @@ def test_every_row_of_the_table_of_floors_is_measured() -> None:
         (0.125, "ratio", 0.12),
         (0.3, "ratio", 0.4),
         (100.0, "ms", 150.0),
+        (20.0, "ms", 50.0),
         (60.0, "MB", 100.0),
         (0.0, "MB", 5.0),
         (90.0, "MB", 150.0),

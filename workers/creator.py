@@ -1,6 +1,8 @@
 """The creator: an RQ worker that forks a process for each job, checkouts first."""
 
+import gc
 import logging
+import math
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -69,6 +71,7 @@ class Creator(Worker):
     jobs: Jobs
     sweep: JobSweep
     pause: pause.Pause
+    swept_at = -math.inf
 
     def dequeue_job_and_maintain_ttl(self, timeout: int | None, max_idle_time: int | None = None) -> Any:
         """The next job; None only where `timeout` is (a burst), and nothing is left to do."""
@@ -106,7 +109,11 @@ class Creator(Worker):
 
     def _may_take_one(self) -> bool:
         try:
-            self.sweep.run()
+            if (
+                time.monotonic() - self.swept_at > LOOK_SECONDS
+            ):  # a checkout must not wait for each job's look
+                self.sweep.run()
+                self.swept_at = time.monotonic()
             return self.pause.now() is None or self.pause.may_try()
         except AWAY as error:
             log.warning("Redis is away; the creator waits", reason=type(error).__name__)
@@ -133,6 +140,9 @@ def creator(settings: Settings, *, only_checkouts: bool = False) -> Creator:
     worker.pause = pause.Pause(redis, settings)
     perform.begin(settings)
     stripe_client.load(settings, redis)
+    # A forked process that collected garbage would walk, and so copy, all that it shares with this one.
+    gc.collect()
+    gc.freeze()
     return worker
 
 

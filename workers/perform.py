@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from ingest.job import Job
 from ingest.jobs import Jobs
 from ingest.pause import Pause as CreatorsPause
+from ingest.queues import REDIS_DRIVER
 from ingest.settings import Settings
 from workers import (
     cancel_payment_intent,
@@ -150,7 +151,7 @@ def begin(settings: Settings) -> Performer:
     """Make this process, and those it forks, perform with these settings."""
     global _performer
     assert settings.redis_url
-    _performer = Performer(settings, Redis.from_url(settings.redis_url))
+    _performer = Performer(settings, Redis.from_url(settings.redis_url, driver_info=REDIS_DRIVER))
     return _performer
 
 
