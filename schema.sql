@@ -201,7 +201,7 @@ CREATE INDEX IF NOT EXISTS lookups_due ON lookups (object, try_at) WHERE gone_at
 COMMENT ON TABLE lookups IS 'What Stripe is to be asked for, since events only name it: one row an object, until what Stripe told is in the tables.';
 COMMENT ON COLUMN lookups.account IS 'The Stripe account.';
 COMMENT ON COLUMN lookups.livemode IS 'True for real money, false for test data.';
-COMMENT ON COLUMN lookups.object IS 'What is to be fetched: a balance_transaction, a subscription or an invoice.';
+COMMENT ON COLUMN lookups.object IS 'What is to be fetched: a balance_transaction, a subscription, an invoice, or the coupon of a customer''s discount.';
 COMMENT ON COLUMN lookups.object_id IS 'Its id.';
 COMMENT ON COLUMN lookups.number IS 'The number of the question, which the observation that answers it bears; another one once more is missing.';
 COMMENT ON COLUMN lookups.names IS 'What of it is missing, as coupon WELCOME or tiers price_…; empty where all of it is.';

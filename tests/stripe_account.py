@@ -51,6 +51,8 @@ class Account:
             "metadata": {},
             **fields,
         }
+        if kind in ("balance_transaction", "discount"):  # which do not say it
+            del made["livemode"]
         self.objects[made["id"]] = made
         if event:
             self._tell(event, made, None)

@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from typing import Any
 
 import pytest
+from pydantic import SecretStr
 from redis import Redis
 
 from ingest.settings import Settings
 from tests.observing import PRICE, Observing, observing
 from tests.pipeline import Pipeline
+from tests.stripe_account import Account
 from tests.stripe_names import coupon, discount, invoice, settle
 from workers.database import Connection
 from workers.lookup_seed import seed
@@ -171,6 +174,38 @@ def test_a_coupon_that_took_over_the_id_is_not_mistaken_for_it(stripe: Observing
     assert ["Stripe told it without what is missing"] == [problem for (problem,) in stripe.lookups("problem")]
 
 
+def test_the_coupon_of_a_customers_discount_is_fetched(stripe: Observing) -> None:
+    account = stripe.double.account
+    coupon(account, "HALF", 50)
+    off = of_customer(account, stripe.subscribe(), "HALF")
+    stripe.drain()
+    assert [("new", 20_00, True)] == stripe.ledger()
+    assert [("discount", off["id"], ["coupon HALF"])] == stripe.lookups("object", "object_id", "names")
+    stripe.look_up()
+    assert [("new", 10_00, False)] == stripe.ledger()
+    assert [] == stripe.lookups()
+
+
+def test_the_coupon_of_a_customers_discount_that_was_taken_back_is_fetched(stripe: Observing) -> None:
+    account = stripe.double.account
+    coupon(account, "HALF", 50)
+    off = of_customer(account, stripe.subscribe(), "HALF")
+    stripe.later()
+    account.change(off, "customer.discount.deleted")
+    stripe.drain()
+    stripe.look_up()
+    assert [("new", 10_00, False), ("expansion", 10_00, False)] == stripe.ledger()
+    assert [] == stripe.lookups()
+
+
+def of_customer(account: Account, subscription: dict[str, Any], coupon_id: str) -> dict[str, Any]:
+    """A coupon applied to the subscription's customer."""
+    return account.make(
+        "discount", "di", "customer.discount.created", customer=subscription["customer"], subscription=None,
+        end=None, start=account.clock(), source={"type": "coupon", "coupon": coupon_id},
+    )  # fmt: skip
+
+
 # ------------------------------------------------------------------ balance transactions
 
 
@@ -243,6 +278,23 @@ def test_the_object_of_a_connected_account_is_asked_for_there(stripe: Observing)
     assert {"acct_theirs", "default"} == {row["account"] for row in rows}
     assert {"acct_theirs", None} == {call.account for call in stripe.double.calls("balance_transactions")}
     assert [] == stripe.lookups()
+
+
+def test_a_live_key_asks_for_live_objects(stripe: Observing) -> None:
+    account = stripe.double.account
+    coupon(account, "HALF", 50)
+    of_customer(account, stripe.subscribe(), "HALF")
+    settle(account, stripe.charge())
+    for told in stripe.double.events:
+        told["livemode"] = True
+    stripe.drain()
+    stripe.double.keys = {"sk_live_double"}
+    stripe.due()
+    with stripe.observer(stripe_secret_key=SecretStr("sk_live_double")) as observer:
+        assert 2 == observer.run_once()
+    stripe.drain()
+    assert [] == stripe.lookups()
+    assert [True] == [row["livemode"] for row in stripe.pipeline.rows("balance_transactions")]
 
 
 def test_what_the_key_cannot_reach_waits(stripe: Observing) -> None:

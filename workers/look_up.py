@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from psycopg import Connection
 
-from ingest.event import Identity
+from ingest.event import Event, Identity
 from projections.causality import order
 from projections.heads import load
 from workers.lookups import JOB, Lookup
@@ -47,13 +47,18 @@ class Kind(NamedTuple):
     limit: int
 
 
+def _told(job: str, lookup: Lookup, seen: Object, reader: StripeReader, **how: Any) -> bytes:
+    """The observation that answers a lookup; not every kind of object says whether it is live."""
+    return observation(job, seen, account=reader.account, livemode=lookup.livemode, **how)
+
+
 # ------------------------------------------------------------------ balance transactions
 
 
 def balance_transaction(reader: StripeReader, _: "Connection[Any]", lookup: Lookup) -> bytes | None:
     """One, told as its own creation: but for becoming available, it never changes."""
     found = reader.find(reader.v1.balance_transactions, lookup.object_id)
-    return None if found is None else observation(JOB, found, account=reader.account)
+    return None if found is None else _told(JOB, lookup, found, reader)
 
 
 def listed_balance_transactions(reader: StripeReader, asked: Sequence[Lookup]) -> Iterator[list[Told]]:
@@ -66,7 +71,7 @@ def listed_balance_transactions(reader: StripeReader, asked: Sequence[Lookup]) -
     created = {"created": {"gte": int(begin.timestamp()), "lte": int(end.timestamp())}}
     for page in reader.pages(reader.v1.balance_transactions.list, created, 2 * len(asked) // PAGE + 2):
         yield [
-            (lookup, observation(JOB, transaction, account=reader.account))
+            (lookup, _told(JOB, lookup, transaction, reader))
             for transaction in page
             if (lookup := wanted.pop(transaction["id"], None))
         ]
@@ -92,7 +97,7 @@ def subscription(reader: StripeReader, database: "Connection[Any]", lookup: Look
         owner["discounts"] = [_with_coupon(reader, each) for each in owner.get("discounts") or ()]
     told = {each["id"] for owner in owners for each in owner["discounts"] if isinstance(each, dict)}
     beside = [each for each in _beside(reader, database, lookup, told) if each]
-    return observation(lookup.job, found, read_at=read_at, account=reader.account, beside=beside)
+    return _told(lookup.job, lookup, found, reader, read_at=read_at, beside=beside)
 
 
 def _with_coupon(reader: StripeReader, discount: Any) -> Any:
@@ -125,9 +130,25 @@ def _beside(
         elif kind == "tiers":
             yield reader.find(reader.v1.prices, name, "tiers")
         elif kind == "discount" and name not in told:
-            identity = Identity(lookup.account, lookup.livemode, "discount", name)
-            events = [one.event for one in load(database, [identity])[identity]]
-            yield _with_coupon(reader, order(events)[-1].object) if events else None
+            newest = _newest(database, lookup.identity._replace(object="discount", object_id=name))
+            yield _with_coupon(reader, newest.object) if newest else None
+
+
+# ------------------------------------------------------------------ customers' discounts
+
+
+def discount(reader: StripeReader, database: "Connection[Any]", lookup: Lookup) -> bytes | None:
+    """One, as its newest event tells it, with its coupon in place; dated as that: nothing else is new."""
+    newest = _newest(database, lookup.identity)
+    told = newest and _with_coupon(reader, newest.object)
+    if not newest or not told or not isinstance((told.get("source") or told).get("coupon"), dict):
+        return None
+    return _told(lookup.job, lookup, told, reader, read_at=newest.created_at)
+
+
+def _newest(database: "Connection[Any]", identity: Identity) -> Event | None:
+    events = order(one.event for one in load(database, [identity])[identity])
+    return events[-1] if events else None
 
 
 # ------------------------------------------------------------------ invoices
@@ -144,11 +165,12 @@ def invoice(reader: StripeReader, _: "Connection[Any]", lookup: Lookup) -> bytes
         return services.line_items.list(lookup.object_id, query, options)
 
     found["lines"] = reader.whole(found["lines"], page, {}, MOST_PAGES)
-    return observation(lookup.job, found, read_at=read_at, account=reader.account)
+    return _told(lookup.job, lookup, found, reader, read_at=read_at)
 
 
 KINDS: Mapping[str, Kind] = {
     "balance_transaction": Kind(balance_transaction, listed_balance_transactions, 500),
     "subscription": Kind(subscription, None, 10),
+    "discount": Kind(discount, None, 10),
     "invoice": Kind(invoice, None, 10),
 }

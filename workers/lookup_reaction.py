@@ -19,8 +19,8 @@ from workers import lookups
 from workers.lookups import JOB, Want
 from workers.reaction import Reaction
 
-NAMING = frozenset({"charge", "refund", "dispute", "subscription", "invoice"})
-FETCHED = frozenset({"balance_transaction", "subscription", "invoice"})
+NAMING = frozenset({"charge", "discount", "dispute", "invoice", "refund", "subscription"})
+FETCHED = frozenset({"balance_transaction", "discount", "invoice", "subscription"})
 
 # Each look-up stands by itself, on the primary key: for young tables there are no statistics by which a join
 # could be planned. Items and lines past the tenth are missing in one event, and in the next one anew.
@@ -78,6 +78,18 @@ FROM arrived CROSS JOIN LATERAL (
     CROSS JOIN LATERAL jsonb_array_elements_text(version.missing) AS name
     WHERE arrived.object = 'subscription' AND version.account = arrived.account
         AND version.livemode = arrived.livemode AND version.subscription_id = arrived.id
+) AS missing
+WHERE missing.names IS NOT NULL
+UNION ALL
+SELECT arrived.account, arrived.livemode, 'discount', arrived.id, missing.names, missing.source,
+    missing.updated_at
+FROM arrived CROSS JOIN LATERAL (
+    SELECT array_agg(DISTINCT concat('coupon ', coupon_id)) AS names, min(source) AS source,
+        max(updated_at) AS updated_at
+    FROM discount_versions AS version
+    WHERE arrived.object = 'discount' AND version.account = arrived.account
+        AND version.livemode = arrived.livemode AND version.discount_id = arrived.id
+        AND version.coupon_id IS NOT NULL AND version.duration IS NULL
 ) AS missing
 WHERE missing.names IS NOT NULL
 """

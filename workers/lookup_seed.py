@@ -29,6 +29,9 @@ SELECT account, livemode, object, id FROM (
     UNION ALL
     SELECT DISTINCT account, livemode, 'subscription', subscription_id, created_at FROM subscription_versions
     WHERE missing <> '[]'
+    UNION ALL
+    SELECT account, livemode, 'discount', discount_id, min(valid_from) FROM discount_versions
+    WHERE coupon_id IS NOT NULL AND duration IS NULL GROUP BY account, livemode, discount_id
 ) AS naming
 ORDER BY created_at, id
 """

@@ -33,12 +33,14 @@ def observation(
     *,
     read_at: datetime | None = None,
     account: str | None = None,
+    livemode: bool | None = None,
     beside: Sequence[Object] = (),
 ) -> bytes:
     """The body of the event that tells of `seen`: of its creation, or of how it was after `read_at`.
 
     Its id derives from the job and the object, so that a job that runs twice tells it once. `account` is the
-    connected one that it is of; `beside` are coupons, discounts and prices that its earlier events only name.
+    connected one that it is of, `livemode` what its kind does not say itself; `beside` are coupons, discounts
+    and prices that its earlier events only name.
     """
     creation = read_at is None
     created = seen["created"] if read_at is None else int(read_at.timestamp())
@@ -48,7 +50,7 @@ def observation(
         "type": f"{seen['object']}.observed",
         "api_version": API_VERSION,
         "created": created,
-        "livemode": seen.get("livemode", False),
+        "livemode": seen.get("livemode", False) if livemode is None else livemode,
         "observation": {"job": job_id, "creation": creation, **({"beside": beside} if beside else {})},
         "data": {"object": as_delivered(seen)},
         **({"account": account} if account else {}),
