@@ -30,12 +30,13 @@ add_filter(
 	}
 );
 
-// It reaches orders by WooCommerce's own objects alone, wherever they are stored.
+// It reaches orders by WooCommerce's own objects alone, wherever they are stored, and has no script for blocks.
 add_action(
 	'before_woocommerce_init',
 	static function (): void {
 		if ( class_exists( '\Automattic\WooCommerce\Utilities\FeaturesUtil' ) ) {
 			\Automattic\WooCommerce\Utilities\FeaturesUtil::declare_compatibility( 'custom_order_tables', __FILE__, true );
+			\Automattic\WooCommerce\Utilities\FeaturesUtil::declare_compatibility( 'cart_checkout_blocks', __FILE__, false );
 		}
 	}
 );
@@ -97,12 +98,15 @@ add_action(
 			}
 
 			/**
-			 * The order stays `pending`; it is paid on its payment page.
+			 * The order stays `pending`; it is paid on its payment page. WooCommerce has checked the checkout's nonce.
 			 *
 			 * @param int $order_id The order's id.
 			 */
 			public function process_payment( $order_id ): array {
 				$order = wc_get_order( $order_id );
+				if ( ! $order ) {
+					return array( 'result' => 'failure' );
+				}
 				return array(
 					'result'   => 'success',
 					'redirect' => $order->get_checkout_payment_url( true ),
@@ -110,12 +114,15 @@ add_action(
 			}
 
 			/**
-			 * What the order's payment page shows.
+			 * What the order's payment page shows, to whom WooCommerce has let in by the order's key.
 			 *
 			 * @param int $order_id The order's id.
 			 */
 			public function payment_page( $order_id ): void {
 				$order = wc_get_order( $order_id );
+				if ( ! $order ) {
+					return;
+				}
 				$path  = sprintf( 'orders/woocommerce/%s/%d/intent', rawurlencode( HOOKLOG_SOURCE ), $order->get_id() );
 				$told  = array(
 					'intent' => add_query_arg(
@@ -155,12 +162,13 @@ async function (told) {
 
 	async function payment() {
 		for (let attempt = 0; attempt < 5; attempt++) {
-			const answer = await fetch(told.intent, { credentials: 'omit' });
+			const answer = await fetch(told.intent, { credentials: 'omit', cache: 'no-store' });
 			if (answer.ok) {
 				return answer.json();
 			}
 			if (answer.status === 409) {
 				window.location.replace(told.return);  // nothing is left to be paid
+				return new Promise(() => {});
 			}
 			if (answer.status !== 503) {
 				break;
@@ -189,7 +197,7 @@ async function (told) {
 				elements,
 				confirmParams: { return_url: told.return },
 			});
-			say(error.message);  // without one, the browser has left this page
+			say(error && error.message);  // without one, the browser has left this page
 			button.disabled = false;
 		});
 	} catch (error) {
