@@ -2715,7 +2715,7 @@ BEGIN ATOMIC
                 - least(charge.amount_refunded, greatest(charge.amount - charge.amount_captured, 0)) AS given_back
     ) AS money
     CROSS JOIN LATERAL (
-        SELECT charge.payment_method_type IN ('card', 'card_present', 'interac_present')
+        SELECT coalesce(charge.payment_method_type IN ('card', 'card_present', 'interac_present'), false)
             AND charge.outcome_type IS DISTINCT FROM 'blocked'
             AND charge.network_status IS DISTINCT FROM 'not_sent_to_network' AS asked
     ) AS issuer

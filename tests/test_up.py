@@ -23,7 +23,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 def test_it_tells_what_runs_where_and_what_to_type_next(running: Running) -> None:
     assert f"web        {running.stack.web}/webhooks" in running.said
-    assert "workers    1 drain, scheduler, sweep, outbox, no creators" in running.said
+    assert "workers    1 drain, scheduler, sweep, outbox, refresher, no creators" in running.said
     for line in ("./run demo", "./run psql", "./run status"):
         assert line in running.said
 

@@ -44,6 +44,7 @@ COMMANDS: Mapping[str, Lazy] = {
     "dictionary": Lazy("workers.commands.dictionary:dictionary", "Say what there is to query."),
     "fx": Lazy("workers.commands.fx:fx", "Load exchange rates, and show which there are.", True),
     "rebuild": Lazy("workers.commands.rebuild:rebuild", "Build tables anew from the history.", True),
+    "rollups": Lazy("workers.commands.rollups:rollups", "Prove the rollups, or mend them.", True),
     "test": Lazy("workers.commands.suite:suite", "Run the tests on servers of their own."),
     "bench": Lazy("bench.run:bench", "Measure, and compare with the floors."),
     "web": Lazy("workers.commands.processes:web", "Receive webhooks (one process of a stack)."),
@@ -53,6 +54,7 @@ COMMANDS: Mapping[str, Lazy] = {
     "outbox": Lazy("workers.commands.processes:outbox", "Tell other systems what changed (one process)."),
     "observer": Lazy("workers.commands.processes:observer", "Fetch what events only name (one process)."),
     "orders": Lazy("workers.commands.processes:orders", "Find shops' orders that were missed (one process)."),
+    "refresher": Lazy("workers.commands.processes:refresher", "Keep the rollups up (one process)."),
     "scheduler": Lazy("workers.commands.processes:scheduler", "Enqueue scheduled jobs (one process)."),
     "sweep": Lazy("workers.commands.processes:sweep", "Find what was not drained, and trim (one process)."),
 }

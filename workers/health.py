@@ -22,6 +22,7 @@ from workers.lag import lags
 from workers.ledger_health import LedgerHealth
 from workers.lookups import LookupCounts
 from workers.quarantine import PROJECTION as QUARANTINE
+from workers.rollups import Waiting, waiting
 
 _EVENTS = "SELECT count(*), (SELECT created_at FROM events ORDER BY place DESC LIMIT 1) FROM events"
 _LETTERS = "SELECT count(*), count(*) FILTER (WHERE projection = %s) FROM dead_letters"
@@ -71,7 +72,8 @@ class Health:
     """`rebuild_due` names what is not as it was when the rows were built.
 
     `open_jobs` are the creators' jobs that are not finished; `messages` those that are due to other systems,
-    `dead_messages` those that were given up. `lookups` is what Stripe is to be asked for.
+    `dead_messages` those that were given up. `rollups` are the sums of 15
+    minutes that are to be made anew. `lookups` is what Stripe is to be asked for.
     """
 
     partitions: list[Partition]
@@ -89,6 +91,7 @@ class Health:
     creators_paused: Paused | None
     messages: int
     dead_messages: int
+    rollups: Waiting
     lookups: LookupCounts
     lookups_possible: bool
 
@@ -122,6 +125,7 @@ def examine(settings: Settings) -> Health:
             creators_paused=Pause(redis, settings).of_any_key(),
             messages=messages,
             dead_messages=dead_messages,
+            rollups=waiting(connection),
             lookups=lookups.counts(connection),
             lookups_possible=settings.stripe_secret_key is not None,
         )

@@ -93,6 +93,7 @@ class Up:
             self._part("scheduler", "scheduler", environment=environment),
             self._part("sweep", "sweep", environment=environment),
             self._part("outbox", "outbox", environment=environment),
+            self._part("refresher", "refresher", environment=environment),
             *([self._part("orders", "orders", environment=environment)] if settings.shops else []),
             *self._askers(environment),
         ]

@@ -109,6 +109,18 @@ def orders() -> None:
     order_sweep.main(_settings("REDIS_URL"))
 
 
+@click.command()
+def refresher() -> None:
+    """Keep the rollups up with the rows, until SIGTERM. Needs DATABASE_URL. Any number may run."""
+    from workers import refresher
+    from workers.readiness import prepare_database
+
+    settings = _settings("DATABASE_URL")
+    prepare_database(settings)
+    configure()
+    refresher.main(settings)
+
+
 def _settings(*needed: str) -> Settings:
     settings = Settings.from_environment()
     missing = [name for name in needed if not getattr(settings, name.lower())]

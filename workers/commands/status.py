@@ -13,6 +13,8 @@ from workers.health import Health, LogMemory, examine
 
 MEBIBYTE = 1024**2
 
+ROLLUPS_LATE_SECONDS = 30.0
+
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -50,6 +52,7 @@ def facts(health: Health) -> list[str]:
         f"messages      {health.messages:,} to be delivered, {health.dead_messages:,} given up",
         f"lookups       {health.lookups.wanted:,} to be asked of Stripe, {health.lookups.failing:,} failing, "
         f"{health.lookups.gone:,} in vain",
+        f"rollups       {health.rollups.buckets:,} to be made anew, since {health.rollups.seconds:.0f} s",
         f"dead letters  {health.dead_letters}",
         f"MRR           {health.ledger.paying:,} customers, incomplete of {health.ledger.incomplete:,}",
     ]
@@ -93,6 +96,10 @@ def warnings(health: Health) -> list[str]:
         )
     if not health.drain_workers:
         found.append("No drain worker is there: the sweep drains by itself, and slower.")
+    if health.rollups.seconds > ROLLUPS_LATE_SECONDS:
+        found.append(
+            "The rollups fall behind, and figures are read from the rows instead: start a refresher."
+        )
     if health.rebuild_due:
         found.append(f"{' and '.join(health.rebuild_due)} changed since the tables were built: ./run rebuild")
     if health.ledger.residuals:

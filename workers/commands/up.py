@@ -52,7 +52,8 @@ def told(settings: Settings, stack: Stack) -> str:
         f"  dashboard  {stack.dashboard}",
         f"  redis      {redis}",
         f"  database   {database}",
-        f"  workers    {settings.drain_workers} drain, scheduler, sweep, outbox, {creators(settings)}",
+        f"  workers    {settings.drain_workers} drain, scheduler, sweep, outbox, refresher, "
+        f"{creators(settings)}",
         f"  secret     {secret_line(settings, started)}",
         "",
         "Next:",

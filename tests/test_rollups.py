@@ -1,0 +1,301 @@
+"""Rollups are what the rows add up to: in any order, by however many, and whoever is killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+import psycopg
+import pytest
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, strategies
+from hypothesis import settings as examples
+
+from tests.events import NOW, event
+from tests.payments import CHARGE, INTENT
+from tests.pipeline import Pipeline
+from tests.test_payments_view import invoice, price, subscription
+from workers.commands.rollups import rollups
+from workers.database import apply_schema
+from workers.rollups import check, refresh, repair, waiting
+from workers.simulator import observed, simulate
+
+TABLES = ("payment_rollups", "settlement_rollups")
+
+
+@pytest.fixture
+def connection(settings: Any) -> Iterator["psycopg.Connection[Any]"]:
+    """As a process has it: autocommit, rows as tuples."""
+    with psycopg.connect(settings.database_url, autocommit=True) as connection:
+        yield connection
+
+
+def differences(connection: Any) -> list[Any]:
+    return [each for checked in check(connection, timedelta(days=4000)) for each in checked.differences]
+
+
+def refreshed(connection: Any) -> None:
+    while refresh(connection):
+        pass
+
+
+def rows(pipeline: Pipeline) -> Any:
+    return pipeline.tables(TABLES)
+
+
+BUSINESS = simulate(seed=5, payments=20, subscriptions=5, days=40)
+EVENTS = list(observed(BUSINESS.events))
+
+
+def test_they_hold_what_the_rows_of_a_whole_business_add_up_to(pipeline, connection):
+    pipeline.deliver(*EVENTS)
+    pipeline.run()
+    assert waiting(connection).buckets > 0
+    refreshed(connection)
+    assert (waiting(connection).buckets, differences(connection)) == (0, [])
+    assert all(rows(pipeline).values())
+    splits = {row["split"] for row in pipeline.rows("payment_rollups")}
+    assert splits == {"none", "origin", "plan", "payment_method"}
+
+
+@examples(
+    max_examples=4,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(random=strategies.randoms(use_true_random=False))
+def test_any_order_and_any_moment_of_refreshing_give_the_same(pipeline, connection, random: Random):
+    pipeline.forget()
+    pipeline.deliver(*EVENTS)
+    pipeline.run()
+    refreshed(connection)
+    expected = rows(pipeline)
+    pipeline.forget()
+    deliveries = [*EVENTS, *random.choices(EVENTS, k=20)]
+    random.shuffle(deliveries)
+    while deliveries:
+        size = random.randint(1, len(deliveries))
+        pipeline.deliver(*deliveries[:size])
+        pipeline.run()
+        refresh(connection, random.choice([1, 7, 1000]))
+        del deliveries[:size]
+    refreshed(connection)
+    assert rows(pipeline) == expected
+
+
+FIGURES = (
+    "SELECT * FROM payment_metrics('2020-01-01', '2030-01-01', 'day', {split}, time_zone => 'Asia/Kathmandu')"
+)
+
+
+@pytest.mark.parametrize("split", ["NULL", "'source'", "'origin'", "'plan'", "'payment_method'"])
+def test_figures_are_the_same_whether_read_from_rows_or_from_rollups(pipeline, connection, split):
+    pipeline.deliver(*EVENTS)
+    pipeline.run()
+    from_rows = connection.execute(FIGURES.format(split=split)).fetchall()
+    refreshed(connection)
+    assert connection.execute(FIGURES.format(split=split)).fetchall() == from_rows
+    assert len(from_rows) > 30
+    some = "INSERT INTO rollup_queue (bucket) SELECT DISTINCT bucket FROM payment_rollups LIMIT 20"
+    connection.execute(some)
+    assert connection.execute(FIGURES.format(split=split)).fetchall() == from_rows
+
+
+def test_a_figure_is_never_older_than_the_rows(pipeline, connection):
+    pipeline.deliver(*EVENTS)
+    pipeline.run()
+    refreshed(connection)
+    count = "SELECT sum(payments), sum(gross) FROM payment_metrics('2020-01-01', '2030-01-01')"
+    [(payments, gross)] = connection.execute(count).fetchall()
+    paid = INTENT | {"status": "succeeded", "latest_charge": "ch_1"}
+    pipeline.deliver(
+        event("payment_intent.succeeded", paid),
+        event("charge.succeeded", CHARGE | {"payment_intent": "pi_1", "amount_captured": 1250}),
+    )
+    pipeline.run()
+    assert connection.execute(count).fetchall() == [(payments + 1, gross + 1250)]
+
+
+# ------------------------------------------------------------------ what other objects decide
+
+
+def plans(pipeline: Pipeline, connection: Any) -> set[str]:
+    pipeline.run()
+    refreshed(connection)
+    assert differences(connection) == []
+    found = pipeline.database.execute(
+        "SELECT split_value FROM payment_rollups WHERE split = 'plan' AND attempts + payments > 0"
+    )
+    return {row["split_value"] for row in found}
+
+
+def test_a_plan_that_other_objects_tell_later_is_caught_up_with(pipeline, connection):
+    hour = 3600
+    paid = INTENT | {"status": "succeeded", "latest_charge": "ch_1", "invoice": "in_1", "metadata": {}}
+    direct = CHARGE | {"id": "ch_2", "invoice": "in_1", "created": NOW + hour}
+    pipeline.deliver(
+        event("payment_intent.succeeded", paid),
+        event("charge.succeeded", CHARGE | {"payment_intent": "pi_1", "created": NOW + 2 * hour}),
+        event("charge.succeeded", direct),
+    )
+    assert plans(pipeline, connection) == {""}
+    pipeline.deliver(event("invoice.paid", invoice(), api_version="2020-08-27"))
+    assert plans(pipeline, connection) == {""}
+    pipeline.deliver(event("customer.subscription.created", subscription(plan_type="basic")))
+    assert plans(pipeline, connection) == {"basic"}
+    line = {"id": "il_1", "amount": 1250, "currency": "eur", "price": price(), "quantity": 1}
+    told = invoice(lines={"data": [line], "has_more": False})
+    pipeline.deliver(event("invoice.updated", told, created=NOW + 5, api_version="2020-08-27"))
+    assert plans(pipeline, connection) == {"basic"}
+    named = price("pro") | {"active": True, "product": "prod_1", "created": NOW}
+    pipeline.deliver(event("price.created", named))
+    assert plans(pipeline, connection) == {"pro"}
+    named = price("enterprise") | {"active": True, "product": "prod_1", "created": NOW}
+    pipeline.deliver(event("price.updated", named, created=NOW + 9))
+    assert plans(pipeline, connection) == {"enterprise"}
+
+
+def test_what_is_changed_by_hand_is_caught_up_with_too(pipeline, connection):
+    pipeline.deliver(*EVENTS)
+    pipeline.run()
+    refreshed(connection)
+    for change in (
+        "UPDATE charges SET amount_captured = amount_captured + 1",
+        "DELETE FROM disputes",
+        "UPDATE payment_intents SET created_at = created_at + interval '1 day', origin = 'other'",
+        "DELETE FROM invoice_lines",
+        "UPDATE subscriptions SET plan_type = 'pro'",
+        "DELETE FROM invoice_payments",
+        "DELETE FROM balance_transactions",
+        "DELETE FROM refunds",
+        "DELETE FROM charges WHERE id < (SELECT avg_id FROM (SELECT max(id) AS avg_id FROM charges) AS half)",
+    ):
+        connection.execute(change)
+        refreshed(connection)
+        assert differences(connection) == [], change
+
+
+# ------------------------------------------------------------------ several at once, and killed ones
+
+
+def test_refreshers_and_drains_at_once_leave_nothing_wrong(pipeline, connection, settings):
+    deliveries = list(EVENTS)
+    Random(1).shuffle(deliveries)
+    done = False
+
+    def keep_refreshing(_: int) -> None:
+        with psycopg.connect(settings.database_url, autocommit=True) as own:
+            while not done:
+                refresh(own, 5)
+
+    with ThreadPoolExecutor(2) as pool:
+        running = [pool.submit(keep_refreshing, number) for number in range(2)]
+        try:
+            for start in range(0, len(deliveries), 25):
+                pipeline.deliver(*deliveries[start : start + 25])
+                pipeline.run()
+        finally:
+            done = True
+        for each in running:
+            each.result()
+    refreshed(connection)
+    assert (waiting(connection).buckets, differences(connection)) == (0, [])
+
+
+def test_a_killed_refresher_leaves_what_it_took_in_the_queue(pipeline, connection, settings):
+    pipeline.deliver(*EVENTS)
+    pipeline.run()
+    program = (
+        "import sys, psycopg; connection = psycopg.connect(sys.argv[1]);"
+        "print(connection.execute('SELECT refresh_rollups(1000)').fetchone()[0], flush=True);"
+        "sys.stdin.read()"
+    )
+    queued = waiting(connection).buckets
+    with subprocess.Popen(
+        [sys.executable, "-c", program, settings.database_url], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as killed:
+        assert killed.stdout
+        assert int(killed.stdout.readline()) > 0  # it has made them anew, and not committed
+        os.kill(killed.pid, signal.SIGKILL)
+        killed.wait()
+    assert waiting(connection).buckets == queued
+    refreshed(connection)
+    assert (waiting(connection).buckets, differences(connection)) == (0, [])
+
+
+def test_the_process_keeps_up_with_the_rows_and_stops_when_it_is_told(pipeline, connection, settings):
+    environment = {**os.environ, "DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
+    program = [sys.executable, "-m", "workers.command", "refresher"]
+    with subprocess.Popen(program, env=environment, stderr=subprocess.PIPE) as process:
+        pipeline.deliver(*EVENTS)
+        pipeline.run()
+        deadline = time.monotonic() + 30
+        while waiting(connection).buckets and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.terminate()
+        _, said = process.communicate(timeout=20)
+        assert (process.returncode, said) == (0, b"")
+    assert (waiting(connection).buckets, differences(connection)) == (0, [])
+
+
+# ------------------------------------------------------------------ proof and repair
+
+
+def broken(pipeline: Pipeline, connection: Any) -> None:
+    """A missing row, a wrong one, one too many, and one twice."""
+    pipeline.deliver(*EVENTS)
+    pipeline.run()
+    refreshed(connection)
+    connection.execute(
+        "DELETE FROM payment_rollups WHERE ctid IN (SELECT ctid FROM payment_rollups_none LIMIT 1)"
+    )
+    connection.execute("UPDATE payment_rollups_plan SET gross = gross + 1")
+    connection.execute("UPDATE settlement_rollups SET bucket = bucket - interval '1 day' WHERE fees > 0")
+    connection.execute("INSERT INTO settlement_rollups SELECT * FROM settlement_rollups WHERE refunds > 0")
+
+
+def test_the_command_proves_them_and_mends_them(pipeline, connection, settings):
+    broken(pipeline, connection)
+    checked = CliRunner().invoke(rollups, ["check", "--json"], obj=settings)
+    told = json.loads(checked.stdout)
+    assert (checked.exit_code, told["queued"]) == (1, 0)
+    assert {each["table"] for each in told["differences"]} == set(TABLES)
+    assert CliRunner().invoke(rollups, ["repair"], obj=settings).exit_code == 0
+    checked = CliRunner().invoke(rollups, ["check"], obj=settings)
+    assert (checked.exit_code, checked.stdout) == (0, "All rollups are what the rows add up to.\n")
+    assert rows_twice(connection) == 0
+
+
+def rows_twice(connection: Any) -> int:
+    [(count,)] = connection.execute(
+        "SELECT count(*) FROM (SELECT FROM settlement_rollups GROUP BY bucket, account, livemode, currency,"
+        " source HAVING count(*) > 1) AS twice"
+    ).fetchall()
+    return int(count)
+
+
+def test_a_repair_of_what_is_right_writes_nothing(pipeline, connection):
+    pipeline.deliver(*EVENTS)
+    pipeline.run()
+    refreshed(connection)
+    before = connection.execute("SELECT ctid, xmin FROM payment_rollups_none").fetchall()
+    list(repair(connection))
+    assert connection.execute("SELECT ctid, xmin FROM payment_rollups_none").fetchall() == before
+
+
+def test_a_database_from_before_there_were_rollups_gets_them(pipeline, connection):
+    pipeline.deliver(*EVENTS)
+    pipeline.run()
+    connection.execute("DROP TABLE payment_rollups, settlement_rollups, rollup_queue CASCADE")
+    connection.execute("DELETE FROM configuration WHERE name = 'rollups'")
+    apply_schema(connection)
+    refreshed(connection)
+    assert differences(connection) == []
+    assert pipeline.rows("payment_rollups")
