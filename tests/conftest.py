@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 from uuid import uuid4
@@ -46,6 +47,13 @@ def servers() -> Iterator[Servers]:
 @pytest.fixture
 def settings(servers: Servers) -> Iterator[Settings]:
     """A database schema and a log that no other test sees."""
+    with namespace(servers) as settings:
+        yield settings
+
+
+@contextmanager
+def namespace(servers: Servers) -> Iterator[Settings]:
+    """A database schema, which is gone afterwards, and the name of a log."""
     name = f"test_{uuid4().hex[:12]}"
     with connect(servers.database_url) as connection:
         connection.execute(SQL("CREATE SCHEMA {}").format(Identifier(name)))

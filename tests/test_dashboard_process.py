@@ -5,13 +5,8 @@ import socket
 
 import pytest
 
+from tests.dashboard_site import SERVE
 from tests.web_process import WebProcess
-
-SERVE = """
-from ingest.settings import Settings
-from projections.dashboard import serve
-serve.main(Settings.from_environment())
-"""
 
 
 @pytest.fixture

@@ -1,0 +1,26 @@
+"""The dashboard before anything has arrived, and without a log to ask."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from ingest.settings import Settings
+from tests.dashboard_site import SERVE
+from tests.web_process import WebProcess
+
+
+@pytest.fixture
+def page(settings: Settings) -> Iterator[str]:
+    process = WebProcess({"DATABASE_URL": str(settings.database_url), "DASHBOARD_PORT": "0"}, SERVE)
+    try:
+        yield process.get("/").body.decode()
+    finally:
+        process.close()
+
+
+def test_it_says_what_to_do_next(page: str) -> None:
+    assert "./run demo" in page
+
+
+def test_without_redis_it_says_what_it_cannot_tell(page: str) -> None:
+    assert "REDIS_URL is not set here" in page
