@@ -2620,6 +2620,526 @@ mrr: in minor units a month.
 customers: those who have any.
 incomplete: those of them whose MRR leaves something out that is known only by its id, as a coupon.';
 
+-- ------------------------------------------------------------ metrics: subscriptions
+
+-- Where a customer's discount begins or ends, a span is cut; the ledger does the same.
+CREATE OR REPLACE VIEW subscription_mrr AS
+WITH own AS (
+    SELECT version.account, version.livemode, version.subscription_id, version.number, version.customer_id,
+        version.status, version.plan_type, version.price_id, version.interval, version.interval_count,
+        version.currency, begun.since, span.until, exact_amount(span.amount) AS amount, span.incomplete,
+        jsonb_typeof(span.parts) = 'array' AND EXISTS (
+            SELECT FROM customer_discounts AS inherited
+            WHERE inherited.account = version.account AND inherited.livemode = version.livemode
+                AND inherited.customer_id = version.customer_id AND inherited.subtracts IS NOT false
+                AND inherited.since < coalesce(span.until, 'infinity')
+                AND coalesce(inherited.until, 'infinity') > begun.since
+        ) AS inherits, span.parts
+    FROM subscription_versions AS version
+    CROSS JOIN LATERAL jsonb_to_recordset(version.mrr) AS span (
+        since timestamptz, until timestamptz, amount text, incomplete boolean, parts jsonb, awaits_payment boolean
+    )
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN span.awaits_payment THEN (
+            SELECT greatest(span.since, min(paid.paid_at)) FROM trial_payments AS paid
+            WHERE paid.account = version.account AND paid.livemode = version.livemode
+                AND paid.customer_id = version.customer_id AND paid.subscription_id = version.subscription_id
+            HAVING min(paid.paid_at) < coalesce(span.until, 'infinity')
+        ) ELSE span.since END AS since
+    ) AS begun
+    WHERE version.mrr <> '[]' AND begun.since IS NOT NULL
+)
+SELECT own.account, own.livemode, own.subscription_id, own.number, own.customer_id, own.status, own.plan_type,
+    own.price_id, own.interval, own.interval_count, own.currency, own.since, own.until, own.amount, own.incomplete
+FROM own
+WHERE own.inherits IS NOT true
+UNION ALL
+SELECT own.account, own.livemode, own.subscription_id, own.number, own.customer_id, own.status, own.plan_type,
+    own.price_id, own.interval, own.interval_count, own.currency, cut.since, cut.until,
+    own.amount - coalesce(CASE WHEN standing.subtracts THEN discount_off(
+        own.parts, own.currency, standing.percent_off, standing.amounts_off, standing.products
+    ) END, 0),
+    own.incomplete OR (standing.account IS NOT NULL AND (
+        standing.subtracts IS NULL
+        OR (standing.percent_off IS NULL AND (standing.amounts_off ? own.currency) IS NOT true)
+    ))
+FROM own
+CROSS JOIN LATERAL (
+    SELECT bound.since, lead(bound.since, 1, own.until) OVER (ORDER BY bound.since) AS until
+    FROM (
+        SELECT own.since
+        UNION
+        SELECT edge.at
+        FROM customer_discounts AS inherited
+        CROSS JOIN LATERAL (VALUES (inherited.since), (inherited.until)) AS edge (at)
+        WHERE inherited.account = own.account AND inherited.livemode = own.livemode
+            AND inherited.customer_id = own.customer_id AND inherited.subtracts IS NOT false
+            AND edge.at > own.since AND edge.at < coalesce(own.until, 'infinity')
+    ) AS bound (since)
+) AS cut
+LEFT JOIN customer_discounts AS standing
+    ON standing.account = own.account AND standing.livemode = own.livemode
+    AND standing.customer_id = own.customer_id AND standing.subtracts IS NOT false
+    AND standing.since <= cut.since AND cut.since < coalesce(standing.until, 'infinity')
+WHERE own.inherits;
+COMMENT ON VIEW subscription_mrr IS 'For how much each subscription counted as MRR, and when: spans of one exact amount, less its own discounts or else its customer''s. Added up by customer and rounded, they are mrr_movements.';
+COMMENT ON COLUMN subscription_mrr.subscription_id IS 'The subscription.';
+COMMENT ON COLUMN subscription_mrr.number IS 'Which of its versions: see subscription_versions.';
+COMMENT ON COLUMN subscription_mrr.customer_id IS 'Whose it was; the subscription itself where Stripe names nobody.';
+COMMENT ON COLUMN subscription_mrr.status IS 'Stripe''s status.';
+COMMENT ON COLUMN subscription_mrr.since IS 'From when on; in the future for what is due by itself.';
+COMMENT ON COLUMN subscription_mrr.until IS 'Until when, itself left out; null for as long as is known.';
+COMMENT ON COLUMN subscription_mrr.amount IS 'What it came to a month, in minor units, unrounded.';
+COMMENT ON COLUMN subscription_mrr.incomplete IS 'Whether that leaves something out that is known only by its id, as a coupon.';
+
+CREATE OR REPLACE FUNCTION subscriptions_as_of(instant timestamptz)
+RETURNS TABLE (
+    account text, livemode boolean, subscription_id text, customer_id text, status text, plan_type text, price_id text,
+    "interval" text, interval_count integer, quantity bigint, currency text, collection_pause text,
+    cancellation_scheduled boolean, cancel_at timestamptz, trial_end timestamptz, ended_at timestamptz,
+    counts boolean, mrr bigint, incomplete boolean, valid_from timestamptz, event_id text, source text, stale boolean
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH standing AS (
+        SELECT DISTINCT ON (version.account, version.livemode, version.subscription_id) version.*
+        FROM subscription_versions AS version
+        WHERE version.valid_from <= subscriptions_as_of.instant
+            OR (version.status = 'canceled' AND version.ended_at <= subscriptions_as_of.instant)
+        ORDER BY version.account, version.livemode, version.subscription_id, version.number DESC
+    ), counted AS (
+        SELECT span.account, span.livemode, span.subscription_id, sum(span.amount) AS amount,
+            bool_or(span.incomplete) AS incomplete
+        FROM subscription_mrr AS span
+        WHERE span.since <= subscriptions_as_of.instant
+            AND (span.until IS NULL OR span.until > subscriptions_as_of.instant)
+        GROUP BY span.account, span.livemode, span.subscription_id
+    ), shared AS (
+        -- A customer's sum is rounded once; of it each subscription has what it adds to those before it.
+        SELECT standing.*, counted.amount, counted.incomplete,
+            sum(coalesce(counted.amount, 0)) OVER (
+                PARTITION BY standing.account, standing.livemode, standing.customer_id, standing.currency
+                ORDER BY standing.subscription_id
+            ) AS so_far
+        FROM standing
+        LEFT JOIN counted USING (account, livemode, subscription_id)
+    )
+    SELECT shared.account, shared.livemode, shared.subscription_id, shared.customer_id, shared.status,
+        shared.plan_type, shared.price_id, shared.interval, shared.interval_count, shared.quantity, shared.currency,
+        shared.collection_pause, shared.cancellation_scheduled, shared.cancel_at, shared.trial_end, shared.ended_at,
+        coalesce(shared.amount <> 0 OR shared.incomplete, false),
+        (half_even(round(shared.so_far, 10))
+            - half_even(round(shared.so_far - coalesce(shared.amount, 0), 10)))::bigint,
+        coalesce(shared.incomplete, false), shared.valid_from, shared.event_id, shared.source, shared.stale
+    FROM shared;
+END;
+COMMENT ON FUNCTION subscriptions_as_of IS 'Each subscription as it was at an instant by Stripe''s clock, events that came later included. Where its creation was not seen, nothing is told of the time before its first known event. For an instant that is still to come: as it is now, with the ends of discounts that are known.
+instant: the instant; what happens at it is included.
+account: the Stripe account.
+livemode: true for real money, false for test data; both are told.
+subscription_id: the subscription.
+customer_id: whose it was; the subscription itself where Stripe names nobody.
+status: Stripe''s status; one that had ended is canceled or incomplete_expired.
+plan_type: the plan that it was on.
+price_id: the price of that plan.
+interval: how it was billed: day, week, month or year.
+interval_count: how many intervals a billing period had.
+quantity: how many units of that price; null where usage decided.
+collection_pause: what became of its invoices while collection was paused; null where it was not.
+cancellation_scheduled: whether its end was set.
+cancel_at: when it was to end.
+trial_end: when its trial ended or was to end.
+ended_at: when it had ended.
+counts: whether it was recurring revenue.
+mrr: what it added to its customer''s MRR, in minor units a month: so rounded that they add up to mrr_as_of; 0 where it did not count.
+incomplete: whether that leaves something out that is known only by its id, as a coupon.
+valid_from: since when it was so.
+event_id: the event that told it.
+source: which endpoint received that event: the last part of /webhooks/{source}.
+stale: whether a newer event of it could not be digested: see dead_letters.';
+
+CREATE OR REPLACE FUNCTION mrr_by_plan(
+    instant timestamptz, currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL
+) RETURNS TABLE (
+    livemode boolean, currency text, plan_type text, price_id text, "interval" text, interval_count integer,
+    subscriptions bigint, customers bigint, mrr bigint, incomplete bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT state.livemode, state.currency, state.plan_type, state.price_id, state.interval, state.interval_count,
+        count(*), count(DISTINCT (state.account, state.customer_id)), sum(state.mrr)::bigint,
+        count(*) FILTER (WHERE state.incomplete)
+    FROM subscriptions_as_of(mrr_by_plan.instant) AS state
+    WHERE state.counts AND state.livemode = (SELECT coalesce(mrr_by_plan.livemode, default_livemode()))
+        AND (mrr_by_plan.currency IS NULL OR state.currency = mrr_by_plan.currency)
+        AND (mrr_by_plan.source IS NULL OR (state.account, state.customer_id, state.currency) IN (
+            SELECT movement.account, movement.customer_id, movement.currency
+            FROM ledger_movements(mrr_by_plan.currency, mrr_by_plan.source, mrr_by_plan.livemode) AS movement
+        ))
+    GROUP BY state.livemode, state.currency, state.plan_type, state.price_id, state.interval, state.interval_count
+    ORDER BY state.currency, sum(state.mrr) DESC, state.plan_type, state.price_id;
+END;
+COMMENT ON FUNCTION mrr_by_plan IS 'Monthly recurring revenue at an instant by plan and price. Its rows add up to mrr_as_of. A subscription of several items is with the first of them that is of a plan.
+instant: the instant; what happens at it is included.
+source: only customers of whom this endpoint told first; null for all: see ledger_movements.
+plan_type: the plan.
+price_id: its price.
+interval: how it is billed: day, week, month or year.
+interval_count: how many intervals a billing period has.
+subscriptions: those that count.
+customers: whose they are.
+mrr: in minor units a month.
+incomplete: subscriptions of which something is left out that is known only by its id, as a coupon.';
+
+CREATE OR REPLACE FUNCTION subscription_metrics(
+    since timestamptz, until timestamptz, "by" text DEFAULT 'month', split text DEFAULT NULL,
+    currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
+) RETURNS TABLE (
+    period_start timestamptz, period_end timestamptz, livemode boolean, currency text, split_value text,
+    subscriptions bigint, counting bigint, created bigint, ended bigint, mrr bigint, incomplete bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH period AS MATERIALIZED (
+        SELECT begun.period_start, begun.period_end, begun.told_until,
+            row_number() OVER (ORDER BY begun.period_start) AS place
+        FROM begun_periods(
+            subscription_metrics.since, subscription_metrics.until, subscription_metrics."by",
+            subscription_metrics.time_zone
+        ) AS begun
+        WHERE subscription_metrics.split IS NULL
+            OR chosen('split', subscription_metrics.split, 'status', 'plan', 'interval') IS NOT NULL
+    ), told AS MATERIALIZED (
+        SELECT version.account, version.livemode, version.subscription_id, version.number, version.currency,
+            version.valid_from,
+            CASE WHEN NOT over.ended THEN least(version.valid_to, latest.ended_at) ELSE version.valid_to END AS valid_to,
+            over.ended, version.opening, version.ended_at,
+            CASE subscription_metrics.split
+                WHEN 'status' THEN version.status
+                WHEN 'plan' THEN version.plan_type
+                WHEN 'interval' THEN CASE version.interval_count WHEN 1 THEN version.interval
+                    ELSE version.interval_count || ' ' || version.interval || 's' END
+            END AS split_value
+        FROM subscription_versions AS version
+        LEFT JOIN subscriptions AS latest
+            ON latest.account = version.account AND latest.livemode = version.livemode
+            AND latest.id = version.subscription_id
+        CROSS JOIN LATERAL (SELECT version.status IN ('canceled', 'incomplete_expired') AS ended) AS over
+        WHERE version.livemode = (SELECT coalesce(subscription_metrics.livemode, default_livemode()))
+            AND (subscription_metrics.currency IS NULL OR version.currency = subscription_metrics.currency)
+            AND (subscription_metrics.source IS NULL OR (version.account, version.subscription_id) IN (
+                SELECT first.account, first.subscription_id FROM subscription_versions AS first
+                WHERE first.number = 0 AND first.source = subscription_metrics.source
+                    AND first.livemode = (SELECT coalesce(subscription_metrics.livemode, default_livemode()))
+            ))
+    ), change AS (
+        SELECT told.valid_from AS at, told.currency, told.split_value, 1 AS subscriptions, 0 AS counting, 0 AS created,
+            0 AS ended, 0::bigint AS mrr, 0 AS incomplete
+        FROM told WHERE NOT told.ended AND told.valid_from < coalesce(told.valid_to, 'infinity')
+        UNION ALL
+        SELECT told.valid_to, told.currency, told.split_value, -1, 0, 0, 0, 0, 0
+        FROM told WHERE NOT told.ended AND told.valid_from < told.valid_to
+        UNION ALL
+        SELECT told.valid_from, told.currency, told.split_value, 0, 0, 1, 0, 0, 0
+        FROM told WHERE told.number = 0 AND NOT told.opening
+        UNION ALL
+        SELECT * FROM (
+            SELECT DISTINCT ON (told.account, told.subscription_id)
+                coalesce(told.ended_at, told.valid_from), told.currency, told.split_value, 0, 0, 0, 1, 0::bigint, 0
+            FROM told WHERE told.ended
+            ORDER BY told.account, told.subscription_id, told.number
+        ) AS over
+        UNION ALL
+        SELECT edge.at, told.currency, told.split_value, 0, edge.sign, 0, 0, edge.sign * half_even(span.amount)::bigint,
+            edge.sign * span.incomplete::integer
+        FROM subscription_mrr AS span
+        JOIN told USING (account, livemode, subscription_id, number)
+        CROSS JOIN LATERAL (VALUES (span.since, 1), (span.until, -1)) AS edge (at, sign)
+        WHERE (span.amount <> 0 OR span.incomplete) AND edge.at IS NOT NULL
+            AND span.since < coalesce(span.until, 'infinity')
+    ), moved AS MATERIALIZED (
+        SELECT change.currency, change.split_value,
+            width_bucket(change.at, (SELECT array_agg(period.period_start ORDER BY period.place) FROM period)) AS place,
+            sum(change.subscriptions) AS subscriptions, sum(change.counting) AS counting,
+            sum(change.created) AS created, sum(change.ended) AS ended, sum(change.mrr) AS mrr,
+            sum(change.incomplete) AS incomplete
+        FROM change
+        WHERE change.at < (SELECT max(period.told_until) FROM period)
+        GROUP BY 1, 2, 3
+    ), figure AS (
+        SELECT place.place, seen.currency, seen.split_value,
+            sum(moved.subscriptions) OVER so_far AS subscriptions, sum(moved.counting) OVER so_far AS counting,
+            moved.created, moved.ended, sum(moved.mrr) OVER so_far AS mrr,
+            sum(moved.incomplete) OVER so_far AS incomplete
+        FROM (SELECT 0 AS place UNION ALL SELECT period.place FROM period) AS place
+        CROSS JOIN (SELECT DISTINCT moved.currency, moved.split_value FROM moved) AS seen
+        LEFT JOIN moved ON moved.place = place.place AND moved.currency = seen.currency
+            AND moved.split_value IS NOT DISTINCT FROM seen.split_value
+        WINDOW so_far AS (PARTITION BY seen.currency, seen.split_value ORDER BY place.place)
+    ), shown AS (  -- what was over before the range began is not of it
+        SELECT figure.*, bool_or(figure.subscriptions > 0 OR figure.created > 0 OR figure.ended > 0)
+            OVER (PARTITION BY figure.currency, figure.split_value) AS seen
+        FROM figure WHERE figure.place > 0
+    )
+    SELECT period.period_start, period.period_end, coalesce(subscription_metrics.livemode, default_livemode()),
+        shown.currency, shown.split_value, coalesce(shown.subscriptions, 0)::bigint,
+        coalesce(shown.counting, 0)::bigint, coalesce(shown.created, 0)::bigint, coalesce(shown.ended, 0)::bigint,
+        coalesce(shown.mrr, 0)::bigint, coalesce(shown.incomplete, 0)::bigint
+    FROM shown
+    JOIN period ON period.place = shown.place
+    WHERE shown.seen
+    ORDER BY period.period_start, shown.currency, shown.split_value;
+END;
+COMMENT ON FUNCTION subscription_metrics IS 'How many subscriptions there are when each period ends (now where it goes on), and how many were made and ended in it, by currency. A currency and value that appears in one period appears in all.
+split: the breakdown: status (Stripe''s), plan or interval (month, year, 3 months, …); null for none.
+source: only subscriptions of which this endpoint told first, the last part of /webhooks/{source}; null for all.
+split_value: its value; null where it is unknown or none was asked for.
+subscriptions: those that have not ended, in whatever status.
+counting: those of them that are recurring revenue.
+created: those that were made in the period, in the state in which they began.
+ended: those that were canceled or expired in the period; split by status they are in its row, of which no subscription goes on.
+mrr: what the counting ones come to, in minor units a month, each rounded by itself: where a customer has several, mrr_waterfall may differ by the rounding. mrr_by_plan adds up exactly.
+incomplete: counting ones whose amount leaves something out that is known only by its id, as a coupon.';
+
+CREATE OR REPLACE FUNCTION trial_conversion(
+    since timestamptz, until timestamptz, "by" text DEFAULT 'month',
+    currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
+) RETURNS TABLE (
+    period_start timestamptz, period_end timestamptz, livemode boolean, currency text,
+    trials_ended bigint, converted bigint, trial_conversion_rate numeric, undecided bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH period AS MATERIALIZED (
+        SELECT begun.period_start, begun.period_end, begun.told_until,
+            row_number() OVER (ORDER BY begun.period_start) AS place
+        FROM begun_periods(
+            trial_conversion.since, trial_conversion.until, trial_conversion."by", trial_conversion.time_zone
+        ) AS begun
+    ), trial AS (
+        SELECT version.account, version.livemode, version.subscription_id, version.currency,
+            least(following.valid_from, CASE following.status WHEN 'canceled' THEN following.ended_at END) AS ended_at
+        FROM subscription_versions AS version
+        JOIN subscription_versions AS following
+            ON following.account = version.account AND following.livemode = version.livemode
+            AND following.subscription_id = version.subscription_id AND following.number = version.number + 1
+        WHERE version.status = 'trialing' AND following.status <> 'trialing'
+            AND version.livemode = (SELECT coalesce(trial_conversion.livemode, default_livemode()))
+            AND (trial_conversion.currency IS NULL OR version.currency = trial_conversion.currency)
+            AND (trial_conversion.source IS NULL OR EXISTS (
+                SELECT FROM subscription_versions AS first
+                WHERE first.account = version.account AND first.livemode = version.livemode
+                    AND first.subscription_id = version.subscription_id AND first.number = 0
+                    AND first.source = trial_conversion.source
+            ))
+    ), outcome AS MATERIALIZED (
+        SELECT trial.currency,
+            width_bucket(trial.ended_at, (SELECT array_agg(period.period_start ORDER BY period.place) FROM period))
+                AS place,
+            EXISTS (
+                SELECT FROM subscription_mrr AS span
+                WHERE span.account = trial.account AND span.livemode = trial.livemode
+                    AND span.subscription_id = trial.subscription_id
+                    AND (span.amount <> 0 OR span.incomplete)
+                    AND span.since < trial.ended_at + interval '168 hours' AND span.since <= now()
+                    AND coalesce(span.until, 'infinity') > trial.ended_at
+            ) AS converted,
+            trial.ended_at + interval '168 hours' > now() AS open
+        FROM trial
+        WHERE trial.ended_at >= (SELECT min(period.period_start) FROM period)
+            AND trial.ended_at < (SELECT max(period.told_until) FROM period)
+    )
+    SELECT period.period_start, period.period_end, coalesce(trial_conversion.livemode, default_livemode()),
+        seen.currency, count(outcome.place), count(*) FILTER (WHERE outcome.converted),
+        count(*) FILTER (WHERE outcome.converted)::numeric / nullif(count(outcome.place), 0),
+        count(*) FILTER (WHERE outcome.open AND NOT outcome.converted)
+    FROM period
+    CROSS JOIN (SELECT DISTINCT outcome.currency FROM outcome) AS seen
+    LEFT JOIN outcome ON outcome.place = period.place AND outcome.currency = seen.currency
+    GROUP BY period.period_start, period.period_end, seen.currency
+    ORDER BY period.period_start, seen.currency;
+END;
+COMMENT ON FUNCTION trial_conversion IS 'How many of the trials that ended in a period became recurring revenue, by period and currency.
+source: only subscriptions of which this endpoint told first, the last part of /webhooks/{source}; null for all.
+trials_ended: trials that ended in the period, also by a cancellation.
+converted: those that counted as MRR within 7 days (168 hours) after that, active or past_due and not free.
+trial_conversion_rate: converted ÷ trials_ended; null where none ended.
+undecided: incomplete: those that ended less than 7 days ago and may yet count.';
+
+CREATE OR REPLACE FUNCTION dunning_recovery(
+    since timestamptz, until timestamptz, "by" text DEFAULT 'month',
+    currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
+) RETURNS TABLE (
+    period_start timestamptz, period_end timestamptz, livemode boolean, currency text,
+    past_due bigint, left_past_due bigint, recovered bigint, canceled bigint, unpaid bigint,
+    dunning_recovery_rate numeric, still_past_due bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH period AS MATERIALIZED (
+        SELECT begun.period_start, begun.period_end, begun.told_until
+        FROM begun_periods(
+            dunning_recovery.since, dunning_recovery.until, dunning_recovery."by", dunning_recovery.time_zone
+        ) AS begun
+    ), spell AS MATERIALIZED (
+        SELECT version.account, version.subscription_id, version.currency, version.valid_from AS since,
+            least(following.valid_from, CASE following.status WHEN 'canceled' THEN following.ended_at END) AS until,
+            following.status
+        FROM subscription_versions AS version
+        LEFT JOIN subscription_versions AS following
+            ON following.account = version.account AND following.livemode = version.livemode
+            AND following.subscription_id = version.subscription_id AND following.number = version.number + 1
+        WHERE version.status = 'past_due'
+            AND version.livemode = (SELECT coalesce(dunning_recovery.livemode, default_livemode()))
+            AND (dunning_recovery.currency IS NULL OR version.currency = dunning_recovery.currency)
+            AND (dunning_recovery.source IS NULL OR EXISTS (
+                SELECT FROM subscription_versions AS first
+                WHERE first.account = version.account AND first.livemode = version.livemode
+                    AND first.subscription_id = version.subscription_id AND first.number = 0
+                    AND first.source = dunning_recovery.source
+            ))
+    ), figure AS MATERIALIZED (
+        SELECT period.period_start, spell.currency,
+            count(DISTINCT (spell.account, spell.subscription_id)) AS past_due,
+            count(DISTINCT (spell.account, spell.subscription_id)) FILTER (WHERE gone.away) AS left_past_due,
+            count(DISTINCT (spell.account, spell.subscription_id)) FILTER (WHERE gone.away AND spell.status = 'active')
+                AS recovered,
+            count(DISTINCT (spell.account, spell.subscription_id)) FILTER (WHERE gone.away AND spell.status = 'canceled')
+                AS canceled,
+            count(DISTINCT (spell.account, spell.subscription_id)) FILTER (WHERE gone.away AND spell.status = 'unpaid')
+                AS unpaid,
+            count(DISTINCT (spell.account, spell.subscription_id))
+                FILTER (WHERE spell.until IS NULL OR spell.until >= period.told_until) AS still_past_due
+        FROM period
+        JOIN spell ON spell.since < period.told_until AND coalesce(spell.until, 'infinity') >= period.period_start
+        CROSS JOIN LATERAL (
+            SELECT spell.status <> 'past_due' AND spell.until >= period.period_start
+                AND spell.until < period.told_until AS away
+        ) AS gone
+        GROUP BY period.period_start, spell.currency
+    )
+    SELECT period.period_start, period.period_end, coalesce(dunning_recovery.livemode, default_livemode()),
+        seen.currency, coalesce(figure.past_due, 0), coalesce(figure.left_past_due, 0),
+        coalesce(figure.recovered, 0), coalesce(figure.canceled, 0), coalesce(figure.unpaid, 0),
+        figure.recovered::numeric / nullif(figure.left_past_due, 0), coalesce(figure.still_past_due, 0)
+    FROM period
+    CROSS JOIN (SELECT DISTINCT figure.currency FROM figure) AS seen
+    LEFT JOIN figure ON figure.period_start = period.period_start AND figure.currency = seen.currency
+    ORDER BY period.period_start, seen.currency;
+END;
+COMMENT ON FUNCTION dunning_recovery IS 'What became of subscriptions whose payments failed, by period and currency. Each subscription counts once a period.
+source: only subscriptions of which this endpoint told first, the last part of /webhooks/{source}; null for all.
+past_due: those that were past_due at any time in the period.
+left_past_due: those of them that left that status in it.
+recovered: those that became active again.
+canceled: those that were canceled.
+unpaid: those that Stripe gave up collecting, and left unpaid.
+dunning_recovery_rate: recovered ÷ left_past_due; null where none left.
+still_past_due: those that are past_due when the period ends; now where it goes on.';
+
+CREATE OR REPLACE FUNCTION retention_cohorts(
+    since timestamptz, until timestamptz,
+    currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
+) RETURNS TABLE (
+    cohort timestamptz, months integer, as_of timestamptz, livemode boolean, currency text,
+    cohort_customers bigint, customers bigint, customer_retention numeric,
+    cohort_mrr bigint, mrr bigint, mrr_retention numeric, incomplete bigint, customers_without_cohort bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH month AS MATERIALIZED (
+        SELECT begun.period_start, begun.told_until, row_number() OVER (ORDER BY begun.period_start) AS number
+        FROM begun_periods(
+            retention_cohorts.since, retention_cohorts.until, 'month', retention_cohorts.time_zone
+        ) AS begun
+    ), movement AS MATERIALIZED (
+        SELECT one.account, one.customer_id, one.currency, one.at, one.kind, one.amount, one.customers, one.incomplete
+        FROM ledger_movements(retention_cohorts.currency, retention_cohorts.source, retention_cohorts.livemode) AS one
+        WHERE one.at < (SELECT max(month.told_until) FROM month)
+    ), begun AS (
+        SELECT DISTINCT ON (movement.account, movement.customer_id, movement.currency)
+            movement.account, movement.customer_id, movement.currency, movement.at, movement.kind, movement.amount
+        FROM movement
+        ORDER BY movement.account, movement.customer_id, movement.currency, movement.at, movement.kind <> 'opening'
+    ), billed AS (
+        SELECT invoices.account, invoices.customer_id, invoices.currency,
+            min(coalesce(invoices.paid_at, invoices.finalized_at, invoices.created_at))
+                FILTER (WHERE invoices.status = 'paid' AND invoices.amount_paid > 0) AS first_paid_at
+        FROM invoices
+        WHERE invoices.subscription_id IS NOT NULL
+            AND invoices.livemode = (SELECT coalesce(retention_cohorts.livemode, default_livemode()))
+        GROUP BY invoices.account, invoices.customer_id, invoices.currency
+    ), placed AS MATERIALIZED (
+        SELECT begun.account, begun.customer_id, begun.currency, begun.amount,
+            CASE
+                WHEN begun.kind = 'opening' THEN NULL
+                WHEN billed.account IS NULL THEN begun.at
+                ELSE billed.first_paid_at
+            END AS first_paid_at
+        FROM begun
+        LEFT JOIN billed
+            ON billed.account = begun.account AND billed.customer_id = begun.customer_id
+            AND billed.currency = begun.currency
+    ), member AS MATERIALIZED (
+        SELECT placed.*, width_bucket(
+                placed.first_paid_at, (SELECT array_agg(month.period_start ORDER BY month.number) FROM month)
+            ) AS cohort
+        FROM placed
+        WHERE placed.first_paid_at >= (SELECT min(month.period_start) FROM month)
+            AND placed.first_paid_at < (SELECT max(month.told_until) FROM month)
+    ), size AS MATERIALIZED (
+        SELECT member.cohort, member.currency, count(*) AS customers, sum(member.amount)::bigint AS mrr
+        FROM member GROUP BY member.cohort, member.currency
+    ), moved AS MATERIALIZED (
+        SELECT member.cohort, member.currency,
+            width_bucket(
+                movement.at, (SELECT array_agg(month.period_start ORDER BY month.number) FROM month)
+            ) AS number,
+            sum(movement.customers) AS customers, sum(movement.amount) AS mrr, sum(movement.incomplete) AS incomplete
+        FROM member
+        JOIN movement
+            ON movement.account = member.account AND movement.customer_id = member.customer_id
+            AND movement.currency = member.currency
+        GROUP BY 1, 2, 3
+    ), grown AS (
+        SELECT size.cohort, size.currency, number.number, size.customers AS cohort_customers, size.mrr AS cohort_mrr,
+            coalesce(sum(moved.customers) OVER so_far, 0)::bigint AS customers,
+            coalesce(sum(moved.mrr) OVER so_far, 0)::bigint AS mrr,
+            coalesce(sum(moved.incomplete) OVER so_far, 0)::bigint AS incomplete
+        FROM size
+        CROSS JOIN (SELECT 0 AS number UNION ALL SELECT month.number FROM month) AS number
+        LEFT JOIN moved ON moved.cohort = size.cohort AND moved.currency = size.currency
+            AND moved.number = number.number
+        WINDOW so_far AS (PARTITION BY size.cohort, size.currency ORDER BY number.number)
+    ), unplaced AS (
+        SELECT placed.currency, count(*) AS customers FROM placed
+        WHERE placed.first_paid_at IS NULL GROUP BY placed.currency
+    )
+    SELECT first.period_start, (grown.number - grown.cohort)::integer, month.told_until,
+        coalesce(retention_cohorts.livemode, default_livemode()), grown.currency,
+        grown.cohort_customers, grown.customers, grown.customers::numeric / nullif(grown.cohort_customers, 0),
+        grown.cohort_mrr, grown.mrr, grown.mrr::numeric / nullif(grown.cohort_mrr, 0), grown.incomplete,
+        coalesce(unplaced.customers, 0)
+    FROM grown
+    JOIN month AS first ON first.number = grown.cohort
+    JOIN month ON month.number = grown.number AND grown.number >= grown.cohort
+    LEFT JOIN unplaced ON unplaced.currency = grown.currency
+    ORDER BY first.period_start, grown.currency, month.number;
+END;
+COMMENT ON FUNCTION retention_cohorts IS 'How many customers stay, and how much of their MRR: by the month of a customer''s first payment for a subscription, followed month by month until the range ends, or now. The first payment is the first invoice of a subscription that was paid with more than nothing, which may be months after MRR began (an invoice that is sent, a trial) or, where the customer bought other things, after their first order. Only of a customer none of whose subscriptions'' invoices is known at all, the beginning of MRR stands for it. By currency; a customer with MRR in two is in two cohorts.
+source: only customers of whom this endpoint told first; null for all: see ledger_movements.
+cohort: the first instant of the month of the first payment, of the range where that begins later.
+months: how many months later; 0 is the end of that month itself.
+as_of: of when the figures are: the end of that month; now, or the end of the range, where it goes on.
+cohort_customers: customers whose first payment was in the month.
+customers: those of them who have MRR then.
+customer_retention: customers ÷ cohort_customers.
+cohort_mrr: with how much MRR they began, in minor units a month.
+mrr: what they come to then, in minor units a month.
+mrr_retention: mrr ÷ cohort_mrr; above 1 where those who stay pay more than left.
+incomplete: those whose MRR then leaves something out that is known only by its id, as a coupon.
+customers_without_cohort: incomplete: customers of the currency who had MRR before the range ended and are in no cohort: what they paid first was not seen (an opening), or they have not paid yet.';
+
 -- ------------------------------------------------------------ metrics: what adds up
 
 -- What each PaymentIntent and each charge adds to the figures, at its own instant. Only the split that is asked for is
@@ -3945,7 +4465,8 @@ BEGIN
     FOREACH readable IN ARRAY ARRAY[
         'ledger_movements', 'ledger_totals', 'begun_periods', 'ledger_periods', 'lost_customers',
         'mrr_daily', 'mrr_waterfall', 'churned_customers', 'churn_metrics', 'churn_reasons', 'arpu', 'ltv',
-        'quick_ratio', 'mrr_as_of'
+        'quick_ratio', 'mrr_as_of', 'subscriptions_as_of', 'mrr_by_plan', 'subscription_metrics',
+        'trial_conversion', 'dunning_recovery', 'retention_cohorts'
     ] LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %I TO hooklog_analyst', readable);
     END LOOP;
