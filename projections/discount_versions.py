@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from ingest.event import Event
 from projections.billing_fields import Discount
-from projections.causality import CREATED, DELETED, prefix, undone
+from projections.causality import CREATED, DELETED, observed, prefix, undone
 from projections.discount_columns import columns
 from projections.fields import Object, customer_of, instant
 from projections.projection import Projection, Row
@@ -58,7 +58,8 @@ def _states(events: Sequence[Event]) -> list[State]:
             found.append(state)
         elif state.discount and last.discount and continued(last.discount, state.discount):
             # One of them may bring the coupon along that the other only names.
-            found[-1] = last._replace(discount=richer(last.discount, state.discount))
+            told_by = state.event if observed(last.event) else last.event
+            found[-1] = State(told_by, last.since, richer(last.discount, state.discount))
         else:
             found.append(state._replace(since=max(last.since, state.since)))
     return found
@@ -68,14 +69,13 @@ def _told(events: Sequence[Event]) -> Iterator[State]:
     """Each event's state, and the one before the first of them where that tells it."""
     first = events[0]
     phase = prefix(first).phase
-    if phase == DELETED:  # it shows what stood until then
-        yield _begin(first, first.object)
-    elif phase != CREATED and first.previous_attributes:
+    changed = phase != CREATED and bool(first.previous_attributes)
+    if phase == DELETED or changed:  # a deletion shows what stood until then
         yield _begin(first, undone(first.object, first.previous_attributes))
     for event in events:
         if prefix(event).phase == DELETED:
             yield State(event, event.created_at, None)
-        elif event is first and phase == CREATED:
+        elif event is first and not changed:
             yield _begin(event, event.object)
         else:
             yield State(event, event.created_at, Discount.read(event.object))

@@ -203,6 +203,29 @@ def test_a_coupon_that_is_only_named_is_incomplete_until_one_of_the_customers_ob
     assert [(0, "new", 20_00), (5, "contraction", -10_00)] == told(subscribed(), named, observed)
 
 
+def seen(of: Event, whole: Object) -> Event:
+    """What a lookup tells of a discount: as its newest event does, with the coupon in place."""
+    told = dict(of.object) | {"source": {"type": "coupon", "coupon": whole}}
+    return event("discount.observed", told, of.created)
+
+
+def test_a_look_at_the_coupon_changes_neither_the_spans_nor_their_causes() -> None:
+    named, better = half(id="good"), coupon(percent_off=75, id="better")
+    began = given("good", 5)
+    changed = event(
+        "customer.discount.updated", of_customer("better", 5), at(9), {"source": {"coupon": "good"}}
+    )
+    gone = taken("better", 5, 20)
+    assert [(5, None, "di_1")] == spans(began, seen(began, named))
+    assert [(5, 20, "di_1")] == spans(gone, seen(gone, better))
+    looks = [seen(began, named), seen(changed, better)]
+    for events in permutations([began, changed, gone, *looks]):
+        rows = discounts(*events)
+        assert [(5, 9, 50, began.id, changed.id), (9, 20, 75, changed.id, gone.id)] == [
+            (day(r["since"]), day(r["until"]), int(r["percent_off"]), r["cause"], r["ended_by"]) for r in rows
+        ]
+
+
 def test_a_customer_may_show_a_mere_id() -> None:
     shown = customer("di_1", 5, {"discount": None})
     assert [(5, None, "di_1")] == spans(shown)

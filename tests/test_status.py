@@ -14,7 +14,7 @@ from tests.events import NOW, customer, event, intent
 from tests.payments import CHARGE
 from tests.pipeline import Pipeline
 from workers import backlog
-from workers.commands.status import status
+from workers.commands.status import facts, status
 from workers.commands.status import warnings as told
 from workers.health import examine
 from workers.ledger_health import LedgerHealth
@@ -116,12 +116,32 @@ def test_a_ledger_that_does_not_add_up_is_an_alarm(pipeline: Pipeline, settings:
     pipeline.deliver(billing.event("customer.subscription.created", billing.subscription(discounts=["di_1"])))
     pipeline.run()
     health = examine(settings)
-    assert LedgerHealth(residuals=0, paying=1, incomplete=1) == health.ledger
+    known = {"discount": 1}
+    assert LedgerHealth(residuals=0, paying=1, incomplete=1, missing=known) == health.ledger
+    assert "MRR           1 customers, incomplete of 1 (not known: 1 discount)" in facts(health)
     assert not any("ledger" in line for line in told(health))
     pipeline.database.execute("UPDATE mrr_movements SET amount = amount + 1")
     wrong = examine(settings)
     assert 1 == wrong.ledger.residuals
     assert [line for line in told(wrong) if line.startswith("The MRR ledger does not add up at 1 instants")]
+
+
+def test_what_the_ledger_does_not_know_is_told_by_kind_to_machines_too(
+    pipeline: Pipeline, settings: Settings
+) -> None:
+    whose = billing.discount("WELCOME") | {"customer": "cus_1", "subscription": None}
+    tiered = billing.price(amount=None, billing_scheme="tiered", tiers_mode="volume")
+    pipeline.deliver(
+        billing.event("customer.discount.created", whose),
+        billing.event("customer.subscription.created", billing.subscription()),
+        billing.event(
+            "customer.subscription.created", billing.subscription(billing.item(of=tiered), id="sub_2")
+        ),
+    )
+    pipeline.run()
+    printed = json.loads(CliRunner().invoke(status, ["--json"], obj=settings).output)
+    told = {"residuals": 0, "paying": 1, "incomplete": 1, "missing": {"coupon": 1, "tiers": 1}}
+    assert told == printed["ledger"]
 
 
 def test_without_workers_it_says_who_drains(settings: Settings) -> None:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from ingest.settings import Settings
 from workers.health import Health, LogMemory, examine
+from workers.ledger_health import LedgerHealth
 
 MEBIBYTE = 1024**2
 
@@ -54,7 +55,8 @@ def facts(health: Health) -> list[str]:
         f"{health.lookups.gone:,} in vain",
         f"rollups       {health.rollups.buckets:,} to be made anew, since {health.rollups.seconds:.0f} s",
         f"dead letters  {health.dead_letters}",
-        f"MRR           {health.ledger.paying:,} customers, incomplete of {health.ledger.incomplete:,}",
+        f"MRR           {health.ledger.paying:,} customers, incomplete of {health.ledger.incomplete:,}"
+        f"{missing(health.ledger)}",
     ]
 
 
@@ -112,6 +114,12 @@ def warnings(health: Health) -> list[str]:
             f"For want of memory the log forgot which events it had up to {day}; the history has not."
         )
     return found
+
+
+def missing(ledger: LedgerHealth) -> str:
+    """What is not known of it, by kind."""
+    listed = ", ".join(f"{count:,} {kind}" for kind, count in ledger.missing.items())
+    return f" (not known: {listed})" if listed else ""
 
 
 def share(used: int, bound: int) -> str:
