@@ -4346,6 +4346,332 @@ fee_status: pending where pending is not 0, else known.
 pending: incomplete: charges that took money, and refunds, whose balance transaction is not known yet.
 pending_amount: what they take less what they give back.';
 
+-- ------------------------------------------------------------ metrics: converted into one currency
+
+-- Each fact is converted at the rate of its own day in UTC. Sums are made of unrounded amounts and rounded once.
+
+CREATE OR REPLACE FUNCTION target_currency(target text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+BEGIN
+    IF currency_decimals(target) IS NULL THEN
+        RAISE EXCEPTION 'target is %, which is no currency that Stripe has', coalesce(quote_literal(target), 'null')
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN lower(target);
+END
+$$;
+COMMENT ON FUNCTION target_currency IS 'The currency in lower case, or an error where Stripe has none of that name.
+target: three letters.';
+
+CREATE OR REPLACE FUNCTION converted_amount(
+    amount numeric, currency text, target text, per_currency numeric, per_target numeric
+) RETURNS numeric
+LANGUAGE sql IMMUTABLE
+RETURN round(amount * per_target * (10::numeric ^ currency_decimals(target)), 30)
+    / (per_currency * (10::numeric ^ currency_decimals(currency)));
+COMMENT ON FUNCTION converted_amount IS 'An amount in minor units of currency in minor units of target, not rounded; null without a rate, or where Stripe has no such currency.
+amount: in minor units of currency.
+currency: three letters.
+target: three letters.
+per_currency: what one euro costs of currency, as fx_rate gives it.
+per_target: what one euro costs of target.';
+
+DROP FUNCTION IF EXISTS payment_metrics_converted;
+CREATE FUNCTION payment_metrics_converted(
+    target text,
+    since timestamptz, until timestamptz, "by" text DEFAULT 'month', split text DEFAULT NULL,
+    currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
+) RETURNS TABLE (
+    period_start timestamptz, period_end timestamptz, livemode boolean, currency text, split_value text,
+    payments bigint, attempted bigint, succeeded bigint, failed bigint,
+    attempts bigint, successful_attempts bigint, paid_charges bigint,
+    gross bigint, refunded bigint, disputed bigint, net bigint, average numeric,
+    payment_success_rate numeric, attempt_success_rate numeric, authorization_rate numeric,
+    payment_failure_rate numeric, payment_conversion_rate numeric,
+    refund_rate numeric, refund_rate_by_amount numeric,
+    unseen_charges bigint, unseen_disputes bigint, anonymous_charges bigint,
+    rates_from date, rates_provider text, rates_missing bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH wanted AS MATERIALIZED (
+        SELECT target_currency(payment_metrics_converted.target) AS target
+    ), period AS MATERIALIZED (
+        SELECT periods.period_start, periods.period_end
+        FROM period_starts(
+            payment_metrics_converted.since, payment_metrics_converted.until, payment_metrics_converted."by",
+            payment_metrics_converted.time_zone
+        ) AS periods
+    ), part AS MATERIALIZED (  -- of each period the days in UTC, as far as they are in it
+        SELECT period.period_start AS within, (day.period_start AT TIME ZONE 'UTC')::date AS day, day.*
+        FROM period
+        CROSS JOIN LATERAL payment_sums(
+            period.period_start, period.period_end, 'day', payment_metrics_converted.split,
+            payment_metrics_converted.currency, payment_metrics_converted.source,
+            payment_metrics_converted.livemode, 'UTC'
+        ) AS day
+    ), rate AS MATERIALIZED (
+        SELECT used.currency, used.day, found.rate_date, found.provider,
+            converted_amount(1, used.currency, wanted.target, found.per_currency, found.per_target) IS NOT NULL AS known,
+            found.per_currency, found.per_target
+        FROM (SELECT DISTINCT part.currency, part.day FROM part WHERE part.paid_charges > 0) AS used
+        CROSS JOIN wanted
+        CROSS JOIN LATERAL fx_rate(used.currency, wanted.target, used.day) AS found
+    ), summed AS (
+        SELECT part.within, part.split_value,
+            sum(part.payments)::bigint AS payments, sum(part.attempted)::bigint AS attempted,
+            sum(part.succeeded)::bigint AS succeeded, sum(part.failed)::bigint AS failed,
+            sum(part.attempts)::bigint AS attempts, sum(part.successful_attempts)::bigint AS successful_attempts,
+            sum(part.card_attempts)::bigint AS card_attempts, sum(part.authorized)::bigint AS authorized,
+            sum(part.paid_charges)::bigint AS paid_charges, sum(part.refunded_charges)::bigint AS refunded_charges,
+            sum(part.unseen_charges)::bigint AS unseen_charges, sum(part.unseen_disputes)::bigint AS unseen_disputes,
+            sum(part.anonymous_charges)::bigint AS anonymous_charges,
+            half_even(coalesce(sum(converted_amount(
+                part.gross, part.currency, wanted.target, rate.per_currency, rate.per_target)), 0))::bigint AS gross,
+            half_even(coalesce(sum(converted_amount(
+                part.refunded, part.currency, wanted.target, rate.per_currency, rate.per_target)), 0))::bigint AS refunded,
+            half_even(coalesce(sum(converted_amount(
+                part.lost, part.currency, wanted.target, rate.per_currency, rate.per_target)), 0))::bigint AS lost,
+            min(rate.rate_date) FILTER (WHERE rate.known AND rate.provider IS NOT NULL) AS rates_from,
+            string_agg(DISTINCT rate.provider, ', ') FILTER (WHERE rate.known) AS rates_provider,
+            coalesce(sum(part.paid_charges) FILTER (WHERE NOT rate.known), 0)::bigint AS rates_missing
+        FROM part
+        CROSS JOIN wanted
+        LEFT JOIN rate ON rate.currency = part.currency AND rate.day = part.day
+        GROUP BY part.within, part.split_value
+    )
+    SELECT period.period_start, period.period_end,
+        coalesce(payment_metrics_converted.livemode, default_livemode()), wanted.target,
+        nullif(told.split_value, ''),
+        coalesce(summed.payments, 0), coalesce(summed.attempted, 0), coalesce(summed.succeeded, 0),
+        coalesce(summed.failed, 0), coalesce(summed.attempts, 0), coalesce(summed.successful_attempts, 0),
+        coalesce(summed.paid_charges, 0),
+        coalesce(summed.gross, 0), coalesce(summed.refunded, 0), coalesce(summed.lost, 0),
+        coalesce(summed.gross - summed.refunded - summed.lost, 0),
+        summed.gross::numeric / nullif(summed.paid_charges - summed.rates_missing, 0),
+        summed.succeeded::numeric / nullif(summed.attempted, 0),
+        summed.successful_attempts::numeric / nullif(summed.attempts, 0),
+        summed.authorized::numeric / nullif(summed.card_attempts, 0),
+        summed.failed::numeric / nullif(summed.attempted, 0),
+        summed.succeeded::numeric / nullif(summed.payments, 0),
+        summed.refunded_charges::numeric / nullif(summed.paid_charges, 0),
+        summed.refunded::numeric / nullif(summed.gross, 0),
+        coalesce(summed.unseen_charges, 0), coalesce(summed.unseen_disputes, 0),
+        coalesce(summed.anonymous_charges, 0),
+        summed.rates_from, summed.rates_provider, coalesce(summed.rates_missing, 0)
+    FROM period
+    CROSS JOIN wanted
+    CROSS JOIN (SELECT DISTINCT summed.split_value FROM summed) AS told
+    LEFT JOIN summed ON summed.within = period.period_start AND summed.split_value = told.split_value
+    ORDER BY period.period_start, told.split_value;
+END;
+COMMENT ON FUNCTION payment_metrics_converted IS 'payment_metrics of all currencies together: counts as they are, amounts converted into target, each charge''s at the rate of its own day in UTC, or the last known before. Each amount is rounded once, half to even, to the minor unit of target. Customers are not counted here: one who paid in two currencies would be two.
+target: what amounts are converted into, three letters.
+currency: target; as a parameter only what was paid in this currency, null for all.
+split: the breakdown: source (the endpoint), origin (the client that asked), plan or payment_method; null for none.
+split_value: its value; null where it is unknown or none was asked for.
+payments: PaymentIntents that were made.
+attempted: those that were tried.
+succeeded: those that are paid.
+failed: those that were tried, and wait for another try or were canceled after an error.
+attempts: charges, each an attempt to take money.
+successful_attempts: those that succeeded; an authorisation, too.
+paid_charges: those that took money.
+gross: what was captured, in minor units of target.
+refunded: what was given back of it since, at the rate of the charge''s day, so that a payment that was given back in full is nothing.
+disputed: what was lost by disputes of it since, at the rate of the charge''s day.
+net: gross less refunded less disputed.
+average: gross by paid charge that has a rate.
+payment_success_rate: succeeded ÷ attempted.
+attempt_success_rate: successful_attempts ÷ attempts.
+authorization_rate: attempts by card that the issuer approved ÷ those that reached the issuer.
+payment_failure_rate: failed ÷ attempted.
+payment_conversion_rate: succeeded ÷ payments.
+refund_rate: paid charges of which anything was given back ÷ paid charges.
+refund_rate_by_amount: refunded ÷ gross.
+unseen_charges: incomplete: PaymentIntents of which the newest charge is known by its id alone, so that its money is missing.
+unseen_disputes: incomplete: charges that were disputed, of which no dispute is known, so that a loss may be missing.
+anonymous_charges: paid charges that name neither customer nor e-mail.
+rates_from: the day of the oldest rate that was used; null where none was needed.
+rates_provider: who gave the rates.
+rates_missing: incomplete: paid charges without any rate yet on their day, which are in no amount.';
+
+DROP FUNCTION IF EXISTS mrr_daily_converted;
+CREATE FUNCTION mrr_daily_converted(
+    target text, since timestamptz, until timestamptz,
+    currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
+) RETURNS TABLE (
+    period_start timestamptz, period_end timestamptz, livemode boolean, currency text,
+    mrr bigint, customers bigint, incomplete bigint, rates_from date, rates_provider text, rates_missing bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH wanted AS MATERIALIZED (
+        SELECT target_currency(mrr_daily_converted.target) AS target
+    ), told AS (
+        SELECT day.period_start, day.period_end, day.mrr_end, day.customers_end, day.incomplete_end,
+            rate.rate_date, rate.provider,
+            converted_amount(day.mrr_end, day.currency, wanted.target, rate.per_currency, rate.per_target) AS mrr
+        FROM ledger_periods(
+            mrr_daily_converted.since, mrr_daily_converted.until, 'day', mrr_daily_converted.currency,
+            mrr_daily_converted.source, mrr_daily_converted.livemode, mrr_daily_converted.time_zone
+        ) AS day
+        CROSS JOIN wanted
+        CROSS JOIN LATERAL fx_rate(
+            day.currency, wanted.target,
+            ((least(day.period_end, now()) - interval '1 microsecond') AT TIME ZONE 'UTC')::date
+        ) AS rate
+    )
+    SELECT told.period_start, told.period_end, coalesce(mrr_daily_converted.livemode, default_livemode()),
+        target_currency(mrr_daily_converted.target),
+        half_even(coalesce(sum(told.mrr), 0))::bigint, sum(told.customers_end)::bigint, sum(told.incomplete_end)::bigint,
+        min(told.rate_date) FILTER (WHERE told.mrr <> 0 AND told.provider IS NOT NULL),
+        string_agg(DISTINCT told.provider, ', ') FILTER (WHERE told.mrr <> 0),
+        count(*) FILTER (WHERE told.mrr IS NULL AND told.mrr_end <> 0)
+    FROM told
+    GROUP BY told.period_start, told.period_end
+    ORDER BY told.period_start;
+END;
+COMMENT ON FUNCTION mrr_daily_converted IS 'mrr_daily of all currencies together: MRR at the end of each day that has begun, converted into target at the rates of that day in UTC, or the last known before, and rounded once, half to even, to the minor unit of target.
+target: what MRR is converted into, three letters.
+currency: target; as a parameter only MRR in this currency, null for all.
+source: only customers of whom this endpoint told first; null for all: see ledger_movements.
+mrr: MRR at the day''s end, in minor units of target a month.
+customers: those who have any; one who pays in two currencies counts twice.
+incomplete: those of them whose MRR leaves something out that is known only by its id, as a coupon.
+rates_from: the day of the oldest rate that was used; null where none was needed.
+rates_provider: who gave the rates.
+rates_missing: incomplete: currencies without any rate yet, whose MRR is left out.';
+
+DROP FUNCTION IF EXISTS mrr_waterfall_converted;
+CREATE FUNCTION mrr_waterfall_converted(
+    target text, since timestamptz, until timestamptz, "by" text DEFAULT 'month',
+    currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
+) RETURNS TABLE (
+    period_start timestamptz, period_end timestamptz, livemode boolean, currency text,
+    mrr_start bigint, opening bigint, "new" bigint, reactivation bigint, expansion bigint, contraction bigint,
+    churn bigint, fx bigint, mrr_end bigint, incomplete bigint,
+    rates_from date, rates_provider text, rates_missing bigint
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    WITH wanted AS MATERIALIZED (
+        SELECT target_currency(mrr_waterfall_converted.target) AS target
+    ), period AS MATERIALIZED (
+        SELECT begun.period_start, begun.period_end, begun.told_until
+        FROM begun_periods(
+            mrr_waterfall_converted.since, mrr_waterfall_converted.until, mrr_waterfall_converted."by",
+            mrr_waterfall_converted.time_zone
+        ) AS begun
+    ), bound AS (  -- between two bounds lies no midnight in UTC: all of it is of one rate
+        SELECT period.period_start AS instant FROM period
+        UNION SELECT period.told_until FROM period
+        UNION SELECT midnight.period_start
+        FROM (SELECT min(period.period_start) AS first, max(period.told_until) AS last FROM period) AS span
+        CROSS JOIN LATERAL period_starts(span.first, span.last, 'day', 'UTC') AS midnight
+        WHERE span.first IS NOT NULL
+    ), total AS MATERIALIZED (
+        SELECT sums.*
+        FROM ledger_totals(
+            (SELECT array_agg(bound.instant ORDER BY bound.instant) FROM bound),
+            mrr_waterfall_converted.currency, mrr_waterfall_converted.source, mrr_waterfall_converted.livemode
+        ) AS sums
+    ), rate AS MATERIALIZED (  -- what is before an instant is of the day that ends there
+        SELECT used.currency, used.day, found.rate_date, found.provider, found.per_currency, found.per_target
+        FROM (
+            SELECT DISTINCT total.currency,
+                ((total.instant - interval '1 microsecond') AT TIME ZONE 'UTC')::date AS day
+            FROM total
+        ) AS used
+        CROSS JOIN wanted
+        CROSS JOIN LATERAL fx_rate(used.currency, wanted.target, used.day) AS found
+    ), stock AS MATERIALIZED (
+        SELECT total.*, wanted.target, rate.rate_date, rate.provider, rate.per_currency, rate.per_target,
+            converted_amount(total.mrr, total.currency, wanted.target, rate.per_currency, rate.per_target) AS worth
+        FROM total
+        CROSS JOIN wanted
+        JOIN rate ON rate.currency = total.currency
+            AND rate.day = ((total.instant - interval '1 microsecond') AT TIME ZONE 'UTC')::date
+    ), step AS (  -- what happened up to an instant since the one before, at the rate of that day
+        SELECT stock.instant, stock.currency, stock.rate_date, stock.provider, stock.worth, stock.mrr,
+            stock.mrr <> 0 OR stock.mrr IS DISTINCT FROM lag(stock.mrr) OVER before
+                OR stock.churn IS DISTINCT FROM lag(stock.churn) OVER before AS moved,
+            converted_amount(stock.opening - lag(stock.opening) OVER before, stock.currency, stock.target,
+                stock.per_currency, stock.per_target)
+            -- What had no rate until now is found, like a subscription whose past is unknown; no rate changed.
+            + CASE WHEN lag(stock.worth) OVER before IS NULL THEN converted_amount(lag(stock.mrr) OVER before,
+                stock.currency, stock.target, stock.per_currency, stock.per_target) ELSE 0 END AS opening,
+            converted_amount(stock."new" - lag(stock."new") OVER before, stock.currency, stock.target,
+                stock.per_currency, stock.per_target) AS "new",
+            converted_amount(stock.reactivation - lag(stock.reactivation) OVER before, stock.currency, stock.target,
+                stock.per_currency, stock.per_target) AS reactivation,
+            converted_amount(stock.expansion - lag(stock.expansion) OVER before, stock.currency, stock.target,
+                stock.per_currency, stock.per_target) AS expansion,
+            converted_amount(stock.contraction - lag(stock.contraction) OVER before, stock.currency, stock.target,
+                stock.per_currency, stock.per_target) AS contraction,
+            converted_amount(stock.churn - lag(stock.churn) OVER before, stock.currency, stock.target,
+                stock.per_currency, stock.per_target) AS churn
+        FROM stock
+        WINDOW before AS (PARTITION BY stock.currency ORDER BY stock.instant)
+    ), moved AS (
+        SELECT period.period_start,
+            half_even(coalesce(sum(step.opening), 0))::bigint AS opening,
+            half_even(coalesce(sum(step."new"), 0))::bigint AS "new",
+            half_even(coalesce(sum(step.reactivation), 0))::bigint AS reactivation,
+            half_even(coalesce(sum(step.expansion), 0))::bigint AS expansion,
+            half_even(coalesce(sum(step.contraction), 0))::bigint AS contraction,
+            half_even(coalesce(sum(step.churn), 0))::bigint AS churn,
+            min(step.rate_date) FILTER (WHERE step.worth IS NOT NULL AND step.moved AND step.provider IS NOT NULL)
+                AS rates_from,
+            string_agg(DISTINCT step.provider, ', ') FILTER (WHERE step.worth IS NOT NULL AND step.moved)
+                AS rates_provider,
+            count(DISTINCT step.currency) FILTER (WHERE step.worth IS NULL AND step.moved) AS rates_missing
+        FROM period
+        JOIN step ON step.instant > period.period_start AND step.instant <= period.told_until
+        GROUP BY period.period_start
+    ), ends AS (
+        SELECT period.period_start, half_even(coalesce(sum(first.worth), 0))::bigint AS mrr_start,
+            half_even(coalesce(sum(last.worth), 0))::bigint AS mrr_end,
+            sum(first.incomplete + last.incomplete_so_far - first.incomplete_so_far)::bigint AS incomplete,
+            min(first.rate_date) FILTER (WHERE first.worth <> 0 AND first.provider IS NOT NULL) AS rates_from
+        FROM period
+        JOIN stock AS first ON first.instant = period.period_start
+        JOIN stock AS last ON last.instant = period.told_until AND last.currency = first.currency
+        GROUP BY period.period_start
+    )
+    SELECT period.period_start, period.period_end,
+        coalesce(mrr_waterfall_converted.livemode, default_livemode()), wanted.target,
+        ends.mrr_start, moved.opening, moved."new", moved.reactivation, moved.expansion, moved.contraction,
+        moved.churn,
+        ends.mrr_end - ends.mrr_start - moved.opening - moved."new" - moved.reactivation - moved.expansion
+            - moved.contraction - moved.churn,
+        ends.mrr_end, ends.incomplete, least(ends.rates_from, moved.rates_from), moved.rates_provider,
+        moved.rates_missing
+    FROM period
+    CROSS JOIN wanted
+    JOIN ends ON ends.period_start = period.period_start
+    JOIN moved ON moved.period_start = period.period_start
+    ORDER BY period.period_start;
+END;
+COMMENT ON FUNCTION mrr_waterfall_converted IS 'mrr_waterfall of all currencies together, converted into target: MRR at the rates of the day that ends or goes on, each movement at the rate of its own day in UTC, or the last known before. mrr_start + opening + new + reactivation + expansion + contraction + churn + fx = mrr_end, exactly: each is rounded once, half to even, to the minor unit of target, and fx is what is left. mrr_end is the next period''s mrr_start.
+target: what MRR is converted into, three letters.
+currency: target; as a parameter only MRR in this currency, null for all.
+source: only customers of whom this endpoint told first; null for all: see ledger_movements.
+mrr_start: MRR when the period begins, at the rates of the day before.
+opening: what was found: subscriptions whose creation was not seen, and MRR in a currency that gets its first rate.
+new: of customers who never paid before.
+reactivation: of customers who came back, after whatever time.
+expansion: of customers who pay more, and never of rates.
+contraction: of customers who pay less; negative.
+churn: of customers who pay nothing any more; negative.
+fx: what changes of rates did to the MRR that was there, and a few minor units that rounding leaves.
+mrr_end: MRR when the period ends, at the rates of its last day; now where it goes on.
+incomplete: customers whose MRR left something out that is known only by its id, as a coupon, when the period began, and how often it began to do so in it; one who pays in two currencies counts twice.
+rates_from: the day of the oldest rate that was used; null where none was needed.
+rates_provider: who gave the rates.
+rates_missing: incomplete: currencies that had no rate yet on some day of the period, whose MRR is left out until they have.';
+
 -- What means the same everywhere is said once, and a view's column means what the table's does that it shows.
 DO $$
 DECLARE
@@ -4458,7 +4784,9 @@ BEGIN
         'bucket_of', 'payment_facts', 'settlement_facts', 'payments_rolled_up', 'settlements_rolled_up',
         'rolled_up_spans', 'unrolled_spans', 'payment_sums', 'settlement_sums', 'paying_customers',
         'payment_metrics', 'payment_failures', 'refund_metrics', 'dispute_metrics', 'balance_metrics',
-        'currency_decimals', 'half_even', 'fx_rate'
+        'currency_decimals', 'half_even', 'fx_rate',
+        'target_currency', 'converted_amount', 'payment_metrics_converted', 'mrr_daily_converted',
+        'mrr_waterfall_converted'
     ] LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %I TO hooklog_analyst', readable);
     END LOOP;
