@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 from redis.asyncio import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from ingest.headroom import Headroom, NoRoom
@@ -98,8 +99,7 @@ class AsyncJobs:
         done = self._keys.done(job.id)
         self._waiters += 1
         try:
-            # The list is turned, not emptied: every request that waits for the job sees it.
-            await self._waiting.blmove(done, done, seconds)
+            await self._turn(done, seconds)
             return await self.read(job.id) or job
         except (RedisError, JobsUnavailable) as error:
             # The job is durable, so the request has succeeded: its client asks for the outcome later.
@@ -107,6 +107,14 @@ class AsyncJobs:
             return job
         finally:
             self._waiters -= 1
+
+    async def _turn(self, done: str, seconds: int) -> None:
+        """Wait for a list that is not empty. It is turned, not emptied: each request that waits sees it."""
+        try:
+            await self._waiting.blmove(done, done, seconds)
+        except RedisConnectionError:  # the connections are perhaps of before Redis started again
+            await self._waiting.connection_pool.disconnect(inuse_connections=False)
+            await self._waiting.blmove(done, done, seconds)
 
     async def client_secret(self, job: Job) -> str | None:
         """The client secret of a job's result, while it is kept. Raises JobsUnavailable."""

@@ -1,5 +1,7 @@
 """When Redis is away, nothing is promised; when only RQ's is, or a wait is cut off, nothing is lost."""
 
+import time
+
 import pytest
 from api_client import API, ApiClient, jobs_of
 from redis import Redis
@@ -35,6 +37,19 @@ def test_without_redis_requests_are_sent_away_and_it_recovers_when_redis_comes(v
             assert str(valkey.port) not in answer.body.decode()
         valkey.start()
         until(lambda: accepted(shop))
+
+
+def test_who_waits_after_redis_came_back_waits_as_before(valkey):
+    valkey.start()
+    with serving(valkey.url, **API, WEBHOOK_TIMEOUT_SECONDS="0.5") as web:
+        shop = ApiClient(web)
+        shop.post("/payment-intents", prefer="wait=1")
+        valkey.kill()
+        valkey.start()
+        until(lambda: accepted(shop))
+        began = time.monotonic()
+        assert 202 == shop.post("/payment-intents", prefer="wait=1").status
+        assert time.monotonic() - began > 0.9
 
 
 def test_a_job_that_rq_could_not_take_is_due_for_the_sweep(servers, valkey):

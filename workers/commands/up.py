@@ -50,6 +50,11 @@ def told(settings: Settings, stack: Stack) -> str:
         "",
         f"  web        {stack.web}/webhooks",
         f"  dashboard  {stack.dashboard}",
+        *(
+            [f"  API        {stack.web}/docs, for {', '.join(settings.api_keys)}"]
+            if settings.api_keys
+            else []
+        ),
         f"  redis      {redis}",
         f"  database   {database}",
         f"  workers    {settings.drain_workers} drain, scheduler, sweep, outbox, refresher, "
