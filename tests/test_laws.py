@@ -18,7 +18,7 @@ from tests.fx import corrected
 from tests.pipeline import Pipeline, Tables, delivered
 from workers.database import Connection
 from workers.rebuild import Rebuild
-from workers.simulator import observed, simulate
+from workers.simulator import simulate
 
 OBJECTS = 12
 
@@ -42,7 +42,7 @@ def all_events() -> Mapping[str, Mapping[str, Sequence[Event]]]:
         found[event.object_type][event.identity.object_id].append(event)
     for seed, version in ((1, "2026-10-28.endive"), (2, "2020-08-27")):
         business = simulate(seed=seed, payments=60, subscriptions=30, api_version=version)
-        for event in map(delivered, observed(business.events)):
+        for event in map(delivered, business.observed):
             if event.identity:
                 found[event.object_type][event.identity.object_id].append(event)
     return found

@@ -1,8 +1,15 @@
 """One business told in each API version: every fact in the place that the version gives it."""
 
+from collections import defaultdict
+
 import pytest
 
+from ingest.event import Event
+from projections.causality import order
+from projections.subscription_history import PROJECTION
+from tests.pipeline import delivered
 from tests.simulated import business, told
+from workers.simulator import VERSIONS
 
 
 @pytest.mark.parametrize(
@@ -86,3 +93,21 @@ def test_one_event_is_told_in_two_versions_under_one_id() -> None:
     old, new = business(version="2025-03-31.basil").events, business().events
     assert [event["id"] for event in old] == [event["id"] for event in new]
     assert {"2025-03-31.basil"} == {event["api_version"] for event in old}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_what_is_seen_at_stripe_completes_all_amounts_and_is_no_change(version: str) -> None:
+    simulation = business(version=version)
+    lives: defaultdict[str, list[Event]] = defaultdict(list)
+    for each in map(delivered, simulation.observed):
+        if each.object_type == "subscription":
+            lives[each.object["id"]].append(each)
+    looks = 0
+    for its in lives.values():
+        told = [each for each in its if not each.type.endswith(".observed")]
+        looks += len(its) - len(told)
+        seen, unseen = PROJECTION.rows(order(its), {}), PROJECTION.rows(order(told), {})
+        assert [row["event_id"] for row in unseen] == [row["event_id"] for row in seen]
+        assert [row["valid_from"] for row in unseen] == [row["valid_from"] for row in seen]
+        assert not any(row["missing"] for row in seen)
+    assert looks > 5

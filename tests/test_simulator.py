@@ -13,7 +13,7 @@ from ingest.event import Event
 from projections.causality import order, undone
 from projections.registry import registered
 from tests.simulated import business, lives, told
-from workers.simulator import VERSIONS, observed, simulate, stream
+from workers.simulator import VERSIONS, simulate, stream
 from workers.simulator.identifiers import Identifiers
 from workers.simulator.rendering import previous_attributes
 
@@ -102,13 +102,13 @@ def test_every_type_happens(seed: int) -> None:
 
 
 def test_every_object_that_a_projection_reads_is_told_of_or_observed_unless_people_load_it() -> None:
-    kinds = {event["data"]["object"]["object"] for event in observed(business().events)} | {"fx_rates"}
+    kinds = {event["data"]["object"]["object"] for event in business().observed} | {"fx_rates"}
     assert kinds >= {kind for projection in registered() for kind in projection.reads}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_each_balance_transaction_that_is_named_is_observed_once(version: str) -> None:
-    events = list(observed(business(version=version).events))
+    events = business(version=version).observed
     named = [
         name
         for event in events

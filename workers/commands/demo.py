@@ -14,7 +14,7 @@ from ingest.settings import DEFAULT_SOURCE, Settings
 from workers.demo_tables import QUESTION, tables
 from workers.feed import Feed
 from workers.settle import settling
-from workers.simulator import deliveries, observed, stream
+from workers.simulator import deliveries, stream
 from workers.stack import NotRunning, Stack, find, found_or_started
 
 ACCOUNT = "acct_demo_{seed}"
@@ -63,8 +63,9 @@ def demo(payments: int, subscriptions: int, events: int | None, seed: int, until
         start=today - timedelta(days=DAYS),
         days=DAYS,
         account=account,
+        observed=True,
     )
-    bodies = [orjson.dumps(event) for event in islice(observed(business), events)]
+    bodies = [orjson.dumps(event) for event in islice(business, events)]
     out = Console()
     with found_or_started(settings.hooklog_home) as stack:
         fed = _feed(stack, bodies, Random(seed))  # noqa: S311 - it shuffles

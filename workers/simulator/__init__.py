@@ -2,7 +2,6 @@
 
 from workers.simulator.delivery import deliveries, sign
 from workers.simulator.dialect import VERSIONS
-from workers.simulator.observing import observed
 from workers.simulator.simulation import Simulation, simulate, stream
 
-__all__ = ["VERSIONS", "Simulation", "deliveries", "observed", "sign", "simulate", "stream"]
+__all__ = ["VERSIONS", "Simulation", "deliveries", "sign", "simulate", "stream"]

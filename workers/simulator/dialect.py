@@ -26,10 +26,11 @@ ENDIVE = "2026-09-30.endive"
 
 
 class Dialect(NamedTuple):
-    """How objects are told: in which version, and of live or test data."""
+    """How objects are told: in which version, of live or test data; `expanded` as to who asks for that."""
 
     version: str
     livemode: bool
+    expanded: bool = False
 
     def before(self, version: str) -> bool:
         """Whether what `version` changed has not yet changed here. Versions sort as their dates do."""

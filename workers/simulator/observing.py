@@ -1,12 +1,18 @@
 """What would be seen at Stripe where events only name it: a stack without Stripe has nobody to ask.
 
-Everything follows from the events alone, so the same business is seen the same.
+Everything follows from the business alone, so the same business is seen the same.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from workers.simulator.world import DAY
+from workers.simulator.billing_facts import Discount, Subscription
+from workers.simulator.dialect import CLOVER, DISCOUNTS, Dialect
+from workers.simulator.rendering import event, told_in
+from workers.simulator.shapes.discount import discount
+from workers.simulator.shapes.subscription import subscription
+from workers.simulator.world import DAY, Change
 
 Body = Mapping[str, Any]
 
@@ -15,20 +21,79 @@ PERCENT, FIXED = 29, 30
 
 CLEARING = 2 * DAY
 
-
-def observed(events: Iterable[Body]) -> Iterator[Body]:
-    """The events, and after each that first names a balance transaction the observation of it."""
-    seen: set[str] = set()
-    for event in events:
-        yield event
-        for transaction in _named(event["data"]["object"], event["created"]):
-            if transaction["id"] not in seen:
-                seen.add(transaction["id"])
-                yield _observation(event, transaction)
+PAUSE = 2
+"""Seconds after which a subscription is looked at: what is seen then is younger than what asked for it."""
 
 
-def _named(subject: Body, now: int) -> Iterator[Body]:
-    """The balance transactions that an object names."""
+class Watch:
+    """Tells what happens as events, and what is seen at Stripe between them as observations."""
+
+    def __init__(self, dialect: Dialect, account: str | None) -> None:
+        self._dialect = dialect
+        self._expanded = dialect._replace(expanded=True)
+        self._account = account
+        self._seen: set[str] = set()
+        self._known: defaultdict[str, set[str]] = defaultdict(set)
+        self._due: dict[str, tuple[int, Subscription]] = {}
+
+    def tell(self, changes: Iterable[Change]) -> Iterator[dict[str, Any]]:
+        """All of it, in the order in which it is made."""
+        for change in changes:
+            # An event may be stamped a second late: only what was due before that has all events behind it.
+            yield from self._look([name for name, (at, _) in self._due.items() if at < change.created - 1])
+            if not told_in(change, self._dialect):
+                continue
+            told = event(change, self._dialect, self._account)
+            yield told
+            yield from self._beside(change, told)
+        yield from self._look(list(self._due))
+
+    def _beside(self, change: Change, told: Body) -> Iterator[dict[str, Any]]:
+        for transaction in balance_transactions(told["data"]["object"], told["created"]):
+            if transaction["id"] not in self._seen:
+                self._seen.add(transaction["id"])
+                yield self._observation(dict(transaction), transaction["created"], creation=True)
+        match change.after:
+            case Subscription() as fact:
+                if not names(fact, self._dialect) <= self._known[fact.id]:
+                    self._due.setdefault(fact.id, (change.created + PAUSE, fact))
+                at, _ = self._due.get(fact.id, (0, None))
+                if change.created < at:
+                    self._due[fact.id] = (at, fact)
+            case Discount(subscription_id=None) as given if not self._dialect.before(CLOVER):
+                if given.id not in self._seen:
+                    self._seen.add(given.id)
+                    yield self._observation(discount(given, self._expanded), change.created)
+
+    def _look(self, subscriptions: Iterable[str]) -> Iterator[dict[str, Any]]:
+        for name in subscriptions:
+            at, fact = self._due.pop(name)
+            self._known[name] |= names(fact, self._dialect)
+            yield self._observation(subscription(fact, self._expanded), at)
+
+    def _observation(self, seen: dict[str, Any], at: int, *, creation: bool = False) -> dict[str, Any]:
+        """As the observer appends it."""
+        return {
+            "id": f"obs_lookup_{seen['id']}" + ("" if creation else f"_{at}_changed"),
+            "object": "event",
+            "type": f"{seen['object']}.observed",
+            "api_version": self._dialect.version,
+            "created": at,
+            "livemode": self._dialect.livemode,
+            "observation": {"job": "lookup", "creation": creation},
+            "data": {"object": seen},
+            **({} if self._account is None else {"account": self._account}),
+        }
+
+
+def names(fact: Subscription, dialect: Dialect) -> set[str]:
+    """What the events of a subscription only name in this state."""
+    tiered = {item.price.id for item in fact.items if item.price.tiers}
+    return tiered if dialect.before(DISCOUNTS) else tiered | {each.id for each in fact.discounts}
+
+
+def balance_transactions(subject: Body, now: int) -> Iterator[Body]:
+    """Those that an object names."""
     match subject["object"]:
         case "charge" if name := subject["balance_transaction"]:
             amount = subject["amount_captured"]
@@ -58,18 +123,4 @@ def _transaction(name: str, now: int, subject: Body, kind: str, amount: int, fee
         "source": subject["id"],
         "status": "pending",
         "type": kind,
-    }
-
-
-def _observation(event: Body, transaction: Body) -> Body:
-    """As the observer appends it: of the same account, and of live or test data as the event is."""
-    envelope = {name: event[name] for name in ("account", "livemode", "object") if name in event}
-    return {
-        **envelope,
-        "id": f"obs_lookup_{transaction['id']}",
-        "type": "balance_transaction.observed",
-        "api_version": event["api_version"],
-        "created": transaction["created"],
-        "observation": {"job": "lookup", "creation": True},
-        "data": {"object": dict(transaction)},
     }

@@ -12,6 +12,7 @@ from workers.simulator.catalogue import Catalogue, season_after_season
 from workers.simulator.deck import Deck
 from workers.simulator.dialect import VERSIONS, Dialect
 from workers.simulator.memberships import MEMBERSHIPS
+from workers.simulator.observing import Watch
 from workers.simulator.purchases import PURCHASES
 from workers.simulator.rendering import events
 from workers.simulator.shop import Shop
@@ -34,6 +35,11 @@ class Simulation:
     def events(self) -> list[dict[str, Any]]:
         """Stripe's events in the order in which it truly made them, which their clock need not follow."""
         return list(events(self.changes, Dialect(self.api_version, self.livemode), self.account))
+
+    @cached_property
+    def observed(self) -> list[dict[str, Any]]:
+        """The events, and between them what would be seen at Stripe where they only name it."""
+        return list(Watch(Dialect(self.api_version, self.livemode), self.account).tell(self.changes))
 
     def in_version(self, api_version: str) -> "Simulation":
         """The same business told in another version: the same event ids in another shape."""
@@ -89,10 +95,12 @@ def stream(
     api_version: str = VERSIONS[-1],
     account: str | None = None,
     livemode: bool = False,
+    observed: bool = False,
 ) -> Iterator[dict[str, Any]]:
-    """The events of `simulate`, one at a time: what is over is forgotten."""
+    """The events of `simulate`, `observed` if that is wanted, one at a time: what is over is forgotten."""
     changes = live(seed=seed, payments=payments, subscriptions=subscriptions, start=start, days=days)
-    return events(changes, Dialect(api_version, livemode), account)
+    dialect = Dialect(api_version, livemode)
+    return Watch(dialect, account).tell(changes) if observed else events(changes, dialect, account)
 
 
 def live(*, seed: int, payments: int, subscriptions: int, start: datetime, days: int) -> Iterator[Change]:

@@ -42,7 +42,10 @@ def discount(fact: Discount, dialect: Dialect) -> Shape:
     if dialect.before(CLOVER):
         shape["coupon"] = coupon(fact.coupon, dialect)
     else:
-        shape["source"] = {"coupon": fact.coupon.id, "type": "coupon"}
+        shape["source"] = {
+            "coupon": coupon(fact.coupon, dialect) if dialect.expanded else fact.coupon.id,
+            "type": "coupon",
+        }
     if not dialect.before(CUSTOMER_ACCOUNT):
         shape["customer_account"] = None
     return shape

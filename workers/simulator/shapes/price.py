@@ -39,7 +39,9 @@ def price(fact: Price, dialect: Dialect) -> Shape:
     }
     if dialect.before(BASIL):
         recurring["aggregate_usage"] = "sum" if fact.usage_type == "metered" else None
+    tiers = {"tiers": [_tier(*each) for each in fact.tiers]} if dialect.expanded and fact.tiers else {}
     return {
+        **tiers,
         "id": fact.id,
         "object": "price",
         "active": fact.active,
@@ -91,6 +93,12 @@ def plan_of(fact: Price, dialect: Dialect) -> Shape:
     if dialect.before(BASIL):
         shape["aggregate_usage"] = "sum" if fact.usage_type == "metered" else None
     return shape
+
+
+def _tier(up_to: int | None, unit_amount: int) -> Shape:
+    decimal = str(unit_amount)
+    flat = {"flat_amount": None, "flat_amount_decimal": None}
+    return {**flat, "unit_amount": unit_amount, "unit_amount_decimal": decimal, "up_to": up_to}
 
 
 def _decimal(fact: Price) -> str | None:

@@ -61,7 +61,9 @@ def subscription(fact: Subscription, dialect: Dialect) -> Shape:
         "trial_start": fact.trial and fact.trial.start,
     }
     if not dialect.before(DISCOUNTS):
-        shape["discounts"] = [discount.id for discount in fact.discounts]
+        shape["discounts"] = [
+            discount(each, dialect) if dialect.expanded else each.id for each in fact.discounts
+        ]
     if dialect.before(BASIL):
         shape |= _before_basil(fact, dialect)
     else:
