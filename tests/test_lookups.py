@@ -14,6 +14,7 @@ from tests.observing import PRICE, Observing, observing
 from tests.pipeline import Pipeline
 from tests.stripe_account import Account
 from tests.stripe_names import coupon, discount, invoice, settle
+from workers import look_up
 from workers.database import Connection
 from workers.lookup_seed import seed
 from workers.rebuild import Rebuild
@@ -334,6 +335,18 @@ def test_lines_past_the_tenth_are_fetched(stripe: Observing) -> None:
     stripe.double.account.change(made, "invoice.updated", status="paid")
     stripe.drain()
     assert [("invoice", made["id"])] == stripe.lookups()
+
+
+def test_what_has_more_lines_than_are_taken_is_asked_for_once(
+    stripe: Observing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(look_up, "MOST_PAGES", 1)
+    invoice(stripe.double.account, 230)
+    stripe.drain()
+    assert [1, 0] == [stripe.look_up(), stripe.look_up()]
+    [row] = stripe.pipeline.rows("invoices")
+    assert (False, 100) == (row["lines_complete"], len(stripe.pipeline.rows("invoice_lines")))
+    assert ["Stripe told it without what is missing"] == [problem for (problem,) in stripe.lookups("problem")]
 
 
 # ------------------------------------------------------------------ a database from before

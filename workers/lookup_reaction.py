@@ -5,7 +5,7 @@ comes later finds it.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from psycopg import Connection
@@ -104,8 +104,9 @@ def react(connection: "Connection[Any]", standings: Sequence[Standing]) -> None:
     """Bring the lookups up to date with the rows of these objects."""
     arrived = [one.identity for one in standings]
     found = wanted(connection, arrived)
-    lookups.want(connection, found)
     missing = {each.identity for each in found}
+    looked = {one.identity for one in standings if one.newest and observed(one.newest)}
+    lookups.want(connection, [each for each in found if askable(each, looked)])
     complete = [each for each in arrived if each.object in FETCHED and each not in missing]
     answered = [number for one in standings for event in one.arrived if (number := question(event))]
     lookups.settle(connection, complete, answered)
@@ -115,6 +116,13 @@ def wanted(connection: "Connection[Any]", naming: Sequence[Identity]) -> list[Wa
     """What the rows of these objects name and the tables lack."""
     with connection.cursor(row_factory=tuple_row) as cursor:
         return [Want(*row) for row in cursor.execute(_WANTED, _columns(naming)).fetchall()]
+
+
+def askable(want: Want, looked: Collection[Identity]) -> bool:
+    """Whether asking may help: what we saw last with more items or lines than we take has no more to give."""
+    if want.object == "subscription":
+        return not all(name.startswith("items obs_") for name in want.names)
+    return want.object != "invoice" or want.identity not in looked
 
 
 def question(event: Event) -> int | None:
