@@ -44,20 +44,24 @@ def create_dashboard(settings: Settings) -> Starlette:
     reader = Reader(settings.database_url)
     assets = Assets()
     dashboard = Dashboard(settings, reader, Pages(assets), assets, Changes(reader))
+    answers = Answers(reader, dashboard.changes)
+    pulse = Taker(settings, answers, dashboard.changes)
+    overview = Overview(answers, Meanings(reader), pulse, dashboard.pages)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        watching = asyncio.create_task(dashboard.changes.watch())
+        tasks = [asyncio.create_task(dashboard.changes.watch()), asyncio.create_task(overview.keep_warm())]
         try:
             yield
         finally:
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             await reader.close()
 
     app = Starlette(
-        routes=routes(dashboard),
+        routes=routes(dashboard, overview),
         middleware=[Middleware(SecurityHeaders)],
         exception_handlers=REFUSALS,
         lifespan=lifespan,
@@ -67,11 +71,8 @@ def create_dashboard(settings: Settings) -> Starlette:
     return app
 
 
-def routes(dashboard: Dashboard) -> list[Route]:
+def routes(dashboard: Dashboard, overview: Overview) -> list[Route]:
     """Every route there is."""
-    answers = Answers(dashboard.reader, dashboard.changes)
-    pulse = Taker(dashboard.settings, answers, dashboard.changes)
-    overview = Overview(answers, Meanings(dashboard.reader), pulse, dashboard.pages)
     return [
         Route("/", overview.show),
         Route("/tiles", overview.tiles),

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import psycopg
 
@@ -25,7 +26,10 @@ Meant = Mapping[str, Meaning]
 
 @dataclass(frozen=True)
 class Card:
-    """`state` is ready, pending or failed; `as_of` the place of the newest event that it contains."""
+    """`state` is ready, old (of `at`, while a newer one is asked for), pending or failed.
+
+    `as_of` is the place of the newest event that it contains.
+    """
 
     figure: Figure
     meaning: Meaning
@@ -36,6 +40,7 @@ class Card:
     heat: Heat | None = None
     incomplete: int = 0
     as_of: int | None = None
+    at: datetime | None = None
 
 
 class Cards:
@@ -45,7 +50,9 @@ class Cards:
         self._answers = answers
 
     def ask(self, figure: Figure, view: View) -> "asyncio.Task[Answer]":
-        return self._answers.ask(figure.query, view.parameters())
+        asked = self._answers.ask(figure.query, view.parameters(), view.lasting)
+        asked.add_done_callback(_seen)
+        return asked
 
     async def of(
         self, figures: Sequence[Figure], view: View, meant: Meant, patience: float | None
@@ -54,7 +61,7 @@ class Cards:
         asked = [self.ask(figure, view) for figure in figures]
         await _wait(asked, patience)
         return [
-            _card(figure, task, view, meant.get(figure.function, NOTHING))
+            self._card(figure, task, view, meant.get(figure.function, NOTHING))
             for figure, task in zip(figures, asked, strict=True)
         ]
 
@@ -66,7 +73,49 @@ class Cards:
             for each in (view, view.whole, view.before)
         }
         await _wait(list(asked.values()), patience)
-        return [_tile(tile, asked, view, meant) for tile in TILES]
+        return [self._tile(tile, asked, view, meant) for tile in TILES]
+
+    def _there(self, figure: Figure, view: View, task: "asyncio.Task[Answer]") -> Answer | None:
+        """What is there by now: the answer, or the one before it."""
+        return answered(task) if task.done() else self._answers.last(figure.query, view.lasting)
+
+    def _card(self, figure: Figure, task: "asyncio.Task[Answer]", view: View, meaning: Meaning) -> Card:
+        answer = self._there(figure, view, task)
+        if answer is None:
+            return Card(figure, meaning, "failed" if task.done() else "pending")
+        rows = answer.rows
+        return Card(
+            figure,
+            meaning,
+            "ready" if task.done() else "old",
+            table.headings(figure, meaning.columns),
+            table.cells(figure, rows, view),
+            drawing.drawn(figure, rows, view),
+            heat.mapped(figure, rows, view),
+            max((row[column] or 0 for row in rows for column in figure.incomplete), default=0),
+            answer.as_of,
+            answer.at,
+        )
+
+    def _tile(
+        self, tile: Tile, asked: Mapping[tuple[str, View], "asyncio.Task[Answer]"], view: View, meant: Meant
+    ) -> Shown:
+        figure = FIGURES[tile.figure]
+        meaning = meant.get(figure.function, NOTHING)
+        tasks = [(each, asked[tile.figure, each]) for each in (view.whole, view.before, view)]
+        answers = [self._there(figure, each, task) for each, task in tasks]
+        whole, before, periods = (answer.rows if answer else [] for answer in answers)
+        return tiles.shown(
+            tile,
+            figure,
+            meaning.columns.get(tile.column, ""),
+            now=whole[-1] if whole else None,
+            before=before[-1] if before else None,
+            rows=periods,
+            view=view,
+            pending=not all(task.done() for _, task in tasks),
+            as_of=min((answer.as_of or 0 if answer else 0) for answer in answers),
+        )
 
 
 async def _wait(asked: Sequence["asyncio.Task[Answer]"], patience: float | None) -> None:
@@ -82,45 +131,7 @@ def answered(task: "asyncio.Task[Answer]") -> Answer | None:
         return None
 
 
-def _card(figure: Figure, task: "asyncio.Task[Answer]", view: View, meaning: Meaning) -> Card:
-    if not task.done():
-        return Card(figure, meaning, "pending")
-    answer = answered(task)
-    if answer is None:
-        return Card(figure, meaning, "failed")
-    rows = answer.rows
-    return Card(
-        figure,
-        meaning,
-        "ready",
-        table.headings(figure, meaning.columns),
-        table.cells(figure, rows, view),
-        drawing.drawn(figure, rows, view),
-        heat.mapped(figure, rows, view),
-        max((row[column] or 0 for row in rows for column in figure.incomplete), default=0),
-        answer.as_of,
-    )
-
-
-def _tile(
-    tile: Tile, asked: Mapping[tuple[str, View], "asyncio.Task[Answer]"], view: View, meant: Meant
-) -> Shown:
-    figure = FIGURES[tile.figure]
-    meaning = meant.get(figure.function, NOTHING)
-    answers = [_done(asked[tile.figure, each]) for each in (view.whole, view.before, view)]
-    whole, before, periods = (answer.rows if answer else [] for answer in answers)
-    return tiles.shown(
-        tile,
-        figure,
-        meaning.columns.get(tile.column, ""),
-        now=whole[-1] if whole else None,
-        before=before[-1] if before else None,
-        rows=periods,
-        view=view,
-        pending=None in answers,
-        as_of=min((answer.as_of or 0 if answer else 0) for answer in answers),
-    )
-
-
-def _done(task: "asyncio.Task[Answer]") -> Answer | None:
-    return answered(task) if task.done() else None
+def _seen(task: "asyncio.Task[Answer]") -> None:
+    """Whoever waited for it was told how it failed; that nobody did is no error."""
+    if not task.cancelled():
+        task.exception()

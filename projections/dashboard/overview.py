@@ -1,9 +1,11 @@
 """The page that an owner opens in the morning, its parts by themselves, and each figure as CSV."""
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +20,8 @@ from projections.dashboard.pulse import Taker
 from projections.dashboard.sections import FIGURES, SECTIONS
 from projections.dashboard.span import GRANULARITIES, RANGES
 from projections.dashboard.view import View
+
+WARM_SECONDS = 600.0
 
 ZONES = (
     "UTC", "Africa/Johannesburg", "Africa/Lagos", "America/Chicago", "America/Denver", "America/Los_Angeles",
@@ -41,6 +45,23 @@ class Overview:
         self._pulse = pulse
         self._pages = pages
         self._cards = Cards(answers)
+
+    async def keep_warm(self) -> None:
+        """Ask now and then what everybody will ask, so that a page that is opened has figures to begin with.
+
+        Until it is cancelled. A database that is away is no matter: whoever opens a page is told.
+        """
+        while True:
+            with suppress(psycopg.Error):
+                await self._warm()
+            await asyncio.sleep(WARM_SECONDS)
+
+    async def _warm(self) -> None:
+        default = view.read([], view.quantised(datetime.now(UTC)))
+        seen, _ = await choices.find(default, self._answers)
+        meant = await self._meanings.read()
+        await self._cards.tiles(seen, meant, None)
+        await self._cards.of(list(FIGURES.values()), seen, meant, None)
 
     async def show(self, request: Request) -> Response:
         """The whole page."""

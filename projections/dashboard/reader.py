@@ -13,7 +13,7 @@ AT_ONCE = 6
 """Connections; whoever comes while all are taken waits."""
 
 CONNECT_SECONDS = 3
-ANSWER_MILLISECONDS = 20_000
+ANSWER_MILLISECONDS = 60_000
 
 Connection = psycopg.AsyncConnection[DictRow]
 Query = LiteralString | SQL | Composed

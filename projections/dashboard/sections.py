@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from projections.dashboard.figure import Figure
-from projections.dashboard.figures import payments, revenue
+from projections.dashboard.figures import payments, revenue, subscriptions
 
-FIGURES: Mapping[str, Figure] = {figure.name: figure for figure in (*payments.FIGURES, *revenue.FIGURES)}
+FIGURES: Mapping[str, Figure] = {
+    figure.name: figure for figure in (*payments.FIGURES, *revenue.FIGURES, *subscriptions.FIGURES)
+}
 
 
 class Section(NamedTuple):
@@ -24,6 +26,9 @@ SECTIONS = (
             "mrr",
             "churn",
             "revenue-retention",
+            "subscriptions-by-status",
+            "subscriptions-by-plan",
+            "retention",
         ),
     ),
     Section("Latest", ("latest",)),

@@ -61,12 +61,16 @@ DEFAULT = "12m"
 
 @dataclass(frozen=True)
 class Span:
-    """Half-open, [since, until), in periods of `by`; `before` is as long and before it, for comparison."""
+    """Half-open, [since, until), in periods of `by`; `before` is as long and before it, for comparison.
+
+    `ends_now` where another until follows with every minute.
+    """
 
     since: datetime
     until: datetime
     by: str
     before: tuple[datetime, datetime]
+    ends_now: bool = False
 
 
 def named(name: str, by: str | None, zone: ZoneInfo, now: datetime) -> Span:
@@ -80,6 +84,7 @@ def named(name: str, by: str | None, zone: ZoneInfo, now: datetime) -> Span:
         until=now,
         by=by or chosen.by,
         before=(midnight(chosen.before(first), zone), earlier.astimezone(UTC)),
+        ends_now=True,
     )
 
 
@@ -87,7 +92,8 @@ def between(first: date, last: date, by: str | None, zone: ZoneInfo, now: dateti
     """The days from `first` to `last`, both included, as far as they are past."""
     days = last - first + timedelta(days=1)
     since, until = midnight(first, zone), min(midnight(last + timedelta(days=1), zone), now)
-    return Span(since, until, by or _fitting(days.days), (midnight(first - days, zone), since))
+    before = midnight(first - days, zone), since
+    return Span(since, until, by or _fitting(days.days), before, ends_now=until == now)
 
 
 def midnight(day: date, zone: ZoneInfo) -> datetime:

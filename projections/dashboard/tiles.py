@@ -52,6 +52,11 @@ class Shown:
     pending: bool
     as_of: int
 
+    @property
+    def known(self) -> bool:
+        """Whether there is a value, if perhaps an older one while `pending`."""
+        return self.value != display.NOTHING
+
 
 def shown(
     tile: Tile,

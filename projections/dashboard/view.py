@@ -1,7 +1,7 @@
 """What a page is about, all of it in its address, so that a view can be shared. Read strictly."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -51,6 +51,15 @@ class View:
             "time_zone": self.zone,
         }
 
+    @property
+    def lasting(self) -> Hashable:
+        """What stays the same of a view from one minute to the next."""
+        until = None if self.span.ends_now else self.span.until
+        return (
+            *(self.span.since, until, self.span.by),
+            *(self.currency, self.source, self.livemode, self.zone),
+        )
+
     def address(self, **changes: str | None) -> str:
         """The address' query with some parameters changed, or left out (None); empty or with its `?`."""
         kept = {name: value for name, value in {**self.given, **changes}.items() if value is not None}
@@ -72,7 +81,8 @@ class View:
     def before(self) -> "View":
         """The stretch of the same length before it, as one period."""
         since, until = self.span.before
-        return replace(self, span=replace(self.span, since=since, until=until, by="all"))
+        before = replace(self.span, since=since, until=until, by="all", ends_now=self.span.ends_now)
+        return replace(self, span=before)
 
 
 def read(query: Sequence[tuple[str, str]], now: datetime) -> View:

@@ -1,6 +1,6 @@
 """Recurring revenue: how much a month, why it changes, and who stays."""
 
-from projections.dashboard.figure import Column, Figure, Kind, Periods, Series
+from projections.dashboard.figure import Column, Figure, Kind, Matrix, Periods, Series
 
 NO_REVENUE = "No recurring revenue in this range and currency. It begins with the first subscription's event."
 
@@ -101,5 +101,33 @@ FIGURES = (
             )
         ),
         empty=NO_REVENUE,
+    ),
+    Figure(
+        name="retention",
+        title="Customers who stay",
+        function="retention_cohorts",
+        query="""
+        SELECT cohort, currency, months, cohort_customers, customers, customer_retention, cohort_mrr, mrr,
+            mrr_retention, incomplete, customers_without_cohort
+        FROM retention_cohorts(%(since)s, %(until)s,
+            %(currency)s, %(source)s, %(livemode)s, %(time_zone)s)
+        ORDER BY cohort, months
+        """,
+        columns=(
+            Column("cohort", Kind.INSTANT, "First payment in"),
+            Column("months", Kind.COUNT, "Months later"),
+            Column("cohort_customers", Kind.COUNT, "Of so many"),
+            Column("customers", Kind.COUNT),
+            Column("customer_retention", Kind.RATE, "Customers kept"),
+            Column("cohort_mrr", Kind.MONEY, "Of so much MRR"),
+            Column("mrr", Kind.MONEY, "MRR"),
+            Column("mrr_retention", Kind.RATE, "MRR kept"),
+            Column("incomplete", Kind.COUNT),
+            Column("customers_without_cohort", Kind.COUNT, "In no cohort"),
+        ),
+        chart=Matrix("cohort", "months", "customer_retention"),
+        incomplete=("incomplete", "customers_without_cohort"),
+        empty="No customer paid for a first time in this range.",
+        wide=True,
     ),
 )
