@@ -199,6 +199,20 @@ def test_the_coupon_of_a_customers_discount_that_was_taken_back_is_fetched(strip
     assert [] == stripe.lookups()
 
 
+def test_each_coupon_that_a_discount_had_is_fetched(stripe: Observing) -> None:
+    account = stripe.double.account
+    coupon(account, "HALF", 50)
+    coupon(account, "LESS", 10)
+    off = of_customer(account, stripe.subscribe(), "HALF")
+    stripe.later()
+    account.change(off, "customer.discount.updated", source={"type": "coupon", "coupon": "LESS"})
+    stripe.drain()
+    assert [["coupon HALF", "coupon LESS"]] == [names for (names,) in stripe.lookups("names")]
+    assert [1, 1, 0] == [stripe.look_up(), stripe.look_up(), stripe.look_up()]
+    assert [("new", 10_00, False), ("expansion", 8_00, False)] == stripe.ledger()
+    assert [] == stripe.lookups()
+
+
 def of_customer(account: Account, subscription: dict[str, Any], coupon_id: str) -> dict[str, Any]:
     """A coupon applied to the subscription's customer."""
     return account.make(

@@ -130,25 +130,28 @@ def _beside(
         elif kind == "tiers":
             yield reader.find(reader.v1.prices, name, "tiers")
         elif kind == "discount" and name not in told:
-            newest = _newest(database, lookup.identity._replace(object="discount", object_id=name))
-            yield _with_coupon(reader, newest.object) if newest else None
+            events = _events(database, lookup.identity._replace(object="discount", object_id=name))
+            yield _with_coupon(reader, events[-1].object) if events else None
 
 
 # ------------------------------------------------------------------ customers' discounts
 
 
 def discount(reader: StripeReader, database: "Connection[Any]", lookup: Lookup) -> bytes | None:
-    """One, as its newest event tells it, with its coupon in place; dated as that: nothing else is new."""
-    newest = _newest(database, lookup.identity)
-    told = newest and _with_coupon(reader, newest.object)
-    if not newest or not told or not isinstance((told.get("source") or told).get("coupon"), dict):
-        return None
-    return _told(lookup.job, lookup, told, reader, read_at=newest.created_at)
+    """One, as the newest event tells it that names a missing coupon, with that in place.
+
+    It is dated as that event, since nothing else is new. None where no coupon is known to Stripe.
+    """
+    for event in reversed(_events(database, lookup.identity)):
+        told = _with_coupon(reader, event.object)
+        coupon = (told.get("source") or told).get("coupon")
+        if isinstance(coupon, dict) and f"coupon {coupon['id']}" in lookup.names:
+            return _told(lookup.job, lookup, told, reader, read_at=event.created_at)
+    return None
 
 
-def _newest(database: "Connection[Any]", identity: Identity) -> Event | None:
-    events = order(one.event for one in load(database, [identity])[identity])
-    return events[-1] if events else None
+def _events(database: "Connection[Any]", identity: Identity) -> list[Event]:
+    return order(one.event for one in load(database, [identity])[identity])
 
 
 # ------------------------------------------------------------------ invoices

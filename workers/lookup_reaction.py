@@ -106,9 +106,9 @@ def react(connection: "Connection[Any]", standings: Sequence[Standing]) -> None:
     found = wanted(connection, arrived)
     missing = {each.identity for each in found}
     looked = {one.identity for one in standings if one.newest and observed(one.newest)}
-    lookups.want(connection, [each for each in found if askable(each, looked)])
-    complete = [each for each in arrived if each.object in FETCHED and each not in missing]
     answered = [number for one in standings for event in one.arrived if (number := question(event))]
+    lookups.want(connection, [each for each in found if askable(each, looked)], answered)
+    complete = [each for each in arrived if each.object in FETCHED and each not in missing]
     lookups.settle(connection, complete, answered)
 
 

@@ -69,23 +69,26 @@ class Want(NamedTuple):
 _KEY = "account, livemode, object, object_id"
 _IDENTITIES = f"unnest(%s::text[], %s::boolean[], %s::text[], %s::text[]) AS each ({_KEY})"
 
-# One that is known, whether it is under way or was asked for in vain, is asked again only for more names.
+# One that is known, whether it is under way or was asked for in vain, is asked again only for more names, or
+# for what an answer left of them.
 # Rows are taken in one order by all, so that two drains which want the same never wait for each other.
 _WANT = """
 INSERT INTO lookups AS kept (account, livemode, object, object_id, names, source, named_at)
 SELECT account, livemode, object, object_id, names, source, named_at
-FROM jsonb_to_recordset(%s) AS new (account text, livemode boolean, object text, object_id text,
+FROM jsonb_to_recordset(%(wanted)s) AS new (account text, livemode boolean, object text, object_id text,
     names text[], source text, named_at timestamptz)
 WHERE NOT EXISTS (
     SELECT FROM lookups AS known
     WHERE known.account = new.account AND known.livemode = new.livemode AND known.object = new.object
         AND known.object_id = new.object_id AND new.names <@ known.names
+        AND (known.names <@ new.names OR known.number <> ALL(%(answered)s))
 )
 ORDER BY account, livemode, object, object_id
 ON CONFLICT (account, livemode, object, object_id) DO UPDATE
 SET number = excluded.number, names = excluded.names, source = excluded.source, named_at = excluded.named_at,
     wanted_at = excluded.wanted_at, try_at = excluded.try_at, attempts = 0, problem = NULL, gone_at = NULL
 WHERE NOT excluded.names <@ kept.names
+    OR (kept.number = ANY(%(answered)s) AND NOT kept.names <@ excluded.names)
 """
 _FOUND = f"""
 DELETE FROM lookups WHERE ({_KEY}) IN (
@@ -131,10 +134,11 @@ WHERE number = %s AND attempts = %s
 """
 
 
-def want(connection: "Connection[Any]", wanted: Sequence[Want]) -> None:
-    """Write down what is missing, in the transaction that found it so."""
+def want(connection: "Connection[Any]", wanted: Sequence[Want], answered: Collection[int] = ()) -> None:
+    """Write down what is missing, in the transaction that found it so, and where answers came."""
     if wanted:
-        connection.execute(_WANT, [dump([each._asdict() for each in wanted])])
+        document = dump([each._asdict() for each in wanted])
+        connection.execute(_WANT, {"wanted": document, "answered": list(answered)})
 
 
 def settle(connection: "Connection[Any]", complete: Collection[Identity], answered: Collection[int]) -> None:

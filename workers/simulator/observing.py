@@ -61,8 +61,8 @@ class Watch:
                 if change.created < at:
                     self._due[fact.id] = (at, fact)
             case Discount(subscription_id=None) as given if not self._dialect.before(CLOVER):
-                if given.id not in self._seen:
-                    self._seen.add(given.id)
+                if (name := f"{given.id} {given.coupon.id}") not in self._seen:
+                    self._seen.add(name)
                     yield self._observation(discount(given, self._expanded), change.created)
 
     def _look(self, subscriptions: Iterable[str]) -> Iterator[dict[str, Any]]:
