@@ -2624,7 +2624,7 @@ incomplete: those of them whose MRR leaves something out that is known only by i
 
 -- Where a customer's discount begins or ends, a span is cut; the ledger does the same.
 CREATE OR REPLACE VIEW subscription_mrr AS
-WITH own AS (
+WITH own AS NOT MATERIALIZED (
     SELECT version.account, version.livemode, version.subscription_id, version.number, version.customer_id,
         version.status, version.plan_type, version.price_id, version.interval, version.interval_count,
         version.currency, begun.since, span.until, exact_amount(span.amount) AS amount, span.incomplete,
@@ -2850,13 +2850,25 @@ BEGIN ATOMIC
             ORDER BY told.account, told.subscription_id, told.number
         ) AS over
         UNION ALL
-        SELECT edge.at, told.currency, told.split_value, 0, edge.sign, 0, 0, edge.sign * half_even(span.amount)::bigint,
+        SELECT edge.at, span.currency, CASE subscription_metrics.split
+                WHEN 'status' THEN span.status
+                WHEN 'plan' THEN span.plan_type
+                WHEN 'interval' THEN CASE span.interval_count WHEN 1 THEN span.interval
+                    ELSE span.interval_count || ' ' || span.interval || 's' END
+            END, 0, edge.sign, 0, 0, edge.sign * CASE trunc(span.amount) WHEN span.amount THEN span.amount
+                ELSE half_even(round(span.amount, 10)) END::bigint,
             edge.sign * span.incomplete::integer
         FROM subscription_mrr AS span
-        JOIN told USING (account, livemode, subscription_id, number)
         CROSS JOIN LATERAL (VALUES (span.since, 1), (span.until, -1)) AS edge (at, sign)
         WHERE (span.amount <> 0 OR span.incomplete) AND edge.at IS NOT NULL
             AND span.since < coalesce(span.until, 'infinity')
+            AND span.livemode = (SELECT coalesce(subscription_metrics.livemode, default_livemode()))
+            AND (subscription_metrics.currency IS NULL OR span.currency = subscription_metrics.currency)
+            AND (subscription_metrics.source IS NULL OR (span.account, span.subscription_id) IN (
+                SELECT first.account, first.subscription_id FROM subscription_versions AS first
+                WHERE first.number = 0 AND first.source = subscription_metrics.source
+                    AND first.livemode = (SELECT coalesce(subscription_metrics.livemode, default_livemode()))
+            ))
     ), moved AS MATERIALIZED (
         SELECT change.currency, change.split_value,
             width_bucket(change.at, (SELECT array_agg(period.period_start ORDER BY period.place) FROM period)) AS place,
