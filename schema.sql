@@ -4786,7 +4786,7 @@ BEGIN
         'usage_revenue',
         'discount_versions', 'shown_discounts', 'customer_discounts', 'trial_payments',
         'subscription_access', 'subscription_access_versions', 'user_access',
-        'stripe_accounts', 'invoice_plans', 'payment_rollups', 'settlement_rollups', 'rollup_queue', 'fx_rates'
+        'subscription_mrr', 'stripe_accounts', 'invoice_plans', 'payment_rollups', 'settlement_rollups', 'rollup_queue', 'fx_rates'
     ] LOOP
         EXECUTE format('GRANT SELECT ON %I TO hooklog_analyst', readable);
     END LOOP;
