@@ -21,6 +21,9 @@ from projections.dashboard.view import View
 PATIENCE = 0.12
 """Seconds that a whole page waits for its figures: what comes later, the page fetches when it is painted."""
 
+BRIEFLY = 0.03
+"""Seconds for a figure that can be shown as it was some minutes ago."""
+
 Meant = Mapping[str, Meaning]
 
 
@@ -59,7 +62,9 @@ class Cards:
     ) -> list[Card]:
         """All of them, asked at once; what is not there in time is pending. Raises psycopg.Error."""
         asked = [self.ask(figure, view) for figure in figures]
-        await _wait(asked, patience)
+        await self._wait(
+            [(figure, view, task) for figure, task in zip(figures, asked, strict=True)], patience
+        )
         return [
             self._card(figure, task, view, meant.get(figure.function, NOTHING))
             for figure, task in zip(figures, asked, strict=True)
@@ -72,12 +77,24 @@ class Cards:
             for tile in TILES
             for each in (view, view.whole, view.before)
         }
-        await _wait(list(asked.values()), patience)
+        await self._wait([(FIGURES[name], each, task) for (name, each), task in asked.items()], patience)
         return [self._tile(tile, asked, view, meant) for tile in TILES]
+
+    async def _wait(
+        self, asked: Sequence[tuple[Figure, View, "asyncio.Task[Answer]"]], patience: float | None
+    ) -> None:
+        """For all; with patience for those of which there is nothing else, briefly for the others."""
+        unknown = [task for figure, view, task in asked if not self._last(figure, view)]
+        if unknown and patience is not None:
+            await asyncio.wait(unknown, timeout=patience)
+        await asyncio.wait([task for _, _, task in asked], timeout=patience and min(patience, BRIEFLY))
+
+    def _last(self, figure: Figure, view: View) -> Answer | None:
+        return self._answers.last(figure.query, view.lasting)
 
     def _there(self, figure: Figure, view: View, task: "asyncio.Task[Answer]") -> Answer | None:
         """What is there by now: the answer, or the one before it."""
-        return answered(task) if task.done() else self._answers.last(figure.query, view.lasting)
+        return answered(task) if task.done() else self._last(figure, view)
 
     def _card(self, figure: Figure, task: "asyncio.Task[Answer]", view: View, meaning: Meaning) -> Card:
         answer = self._there(figure, view, task)
@@ -116,11 +133,6 @@ class Cards:
             pending=not all(task.done() for _, task in tasks),
             as_of=min((answer.as_of or 0 if answer else 0) for answer in answers),
         )
-
-
-async def _wait(asked: Sequence["asyncio.Task[Answer]"], patience: float | None) -> None:
-    if asked:
-        await asyncio.wait(asked, timeout=patience)
 
 
 def answered(task: "asyncio.Task[Answer]") -> Answer | None:

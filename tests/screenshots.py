@@ -1,0 +1,43 @@
+"""The pictures in docs/, made anew from the demo's data.
+
+After `./run up` and `./run demo`: `.venv/bin/python -m tests.screenshots URL`, with the link that `up` printed.
+"""
+
+import sys
+from pathlib import Path
+
+from playwright.sync_api import Browser, expect
+
+from tests.browser import running_browser
+
+DOCS = Path(__file__).parent.parent / "docs"
+VIEW = "?range=90d&currency=usd"
+PICTURES = {
+    "dashboard-light.png": ("light", 1280, 960),
+    "dashboard-dark.png": ("dark", 1280, 960),
+    "dashboard-phone.png": ("light", 360, 780),
+}
+
+
+def picture(browser: Browser, url: str, name: str) -> None:
+    """One of PICTURES, kept in docs/."""
+    scheme, width, height = PICTURES[name]
+    page = browser.new_page(viewport={"width": width, "height": height})
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+    page.goto(url)
+    page.goto(url.partition("?")[0] + VIEW)
+    expect(page.locator("[data-pending]")).to_have_count(0, timeout=30_000)
+    expect(page.locator("#revenue .js-plotly-plot .main-svg").first).to_be_visible()
+    page.screenshot(path=DOCS / name)
+    page.close()
+
+
+def main() -> None:
+    """Take all of them."""
+    with running_browser() as browser:
+        for name in PICTURES:
+            picture(browser, sys.argv[1], name)
+
+
+if __name__ == "__main__":
+    main()
