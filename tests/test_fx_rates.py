@@ -167,37 +167,31 @@ def run(command: Any, settings: Settings, *arguments: str) -> Result:
 RATE = "SELECT * FROM fx_rate(%s, %s, %s)"
 
 
-@pytest.mark.parametrize(
-    ("currency", "target", "on_date", "rate", "of"),
-    [
-        ("eur", "usd", "2026-11-24", Decimal("1.0824"), "2026-11-24"),
-        ("USD", "EUR", "2026-11-24", 1 / Decimal("1.0824"), "2026-11-24"),
-        ("usd", "jpy", "2026-11-23", 157 / Decimal("1.08"), "2026-11-23"),
-        ("usd", "jpy", "2026-11-29", Decimal("157.3") / Decimal("1.0824"), "2026-11-24"),
-        ("rub", "usd", "2026-11-24", Decimal("1.1162") / Decimal("117.201"), "2022-03-01"),
-        ("kwd", "rub", "2026-11-24", None, None),
-        ("usd", "jpy", "2022-02-28", None, None),
-        ("usd", "twd", "2026-11-24", None, None),
-        ("usd", "usd", "1990-01-01", Decimal(1), "1990-01-01"),
-    ],
-)
+FOUND: list[tuple[str, str, str, Decimal | None, str | None]] = [
+    ("eur", "usd", "2026-11-24", Decimal("1.0824"), "2026-11-24"),
+    ("USD", "EUR", "2026-11-24", 1 / Decimal("1.0824"), "2026-11-24"),
+    ("usd", "jpy", "2026-11-23", 157 / Decimal("1.08"), "2026-11-23"),
+    ("usd", "jpy", "2026-11-29", Decimal("157.3") / Decimal("1.0824"), "2026-11-24"),
+    ("rub", "usd", "2026-11-24", Decimal("1.1162") / Decimal("117.201"), "2022-03-01"),
+    ("kwd", "rub", "2026-11-24", None, None),
+    ("usd", "jpy", "2022-02-28", None, None),
+    ("usd", "twd", "2026-11-24", None, None),
+    ("usd", "usd", "1990-01-01", Decimal(1), "1990-01-01"),
+]
+
+
 def test_a_rate_is_of_the_day_or_the_last_before_it_and_of_one_day(
-    pipeline: Pipeline,
-    database: Connection,
-    currency: str,
-    target: str,
-    on_date: str,
-    rate: Decimal | None,
-    of: str | None,
+    pipeline: Pipeline, database: Connection
 ) -> None:
     send(pipeline, HISTORY)
-    [found] = database.execute(RATE, [currency, target, on_date]).fetchall()
-    assert of == (found["rate_date"] and str(found["rate_date"]))
-    if rate is None or found["rate"] is None:
-        assert rate is found["rate"]
-    else:
-        assert abs(rate - found["rate"]) < Decimal("1e-18")
-        assert found["rate"] == round(found["per_target"] / found["per_currency"], 20)
+    for currency, target, on_date, rate, of in FOUND:
+        [found] = database.execute(RATE, [currency, target, on_date]).fetchall()
+        assert of == (found["rate_date"] and str(found["rate_date"]))
+        if rate is None or found["rate"] is None:
+            assert rate is found["rate"]
+        else:
+            assert abs(rate - found["rate"]) < Decimal("1e-18")
+            assert found["rate"] == round(found["per_target"] / found["per_currency"], 20)
 
 
 def test_sql_has_the_decimals_of_stripes_table(database: Connection) -> None:
@@ -210,12 +204,10 @@ def test_sql_has_the_decimals_of_stripes_table(database: Connection) -> None:
     assert {code: money.decimals_of(code) for code in known} == found
 
 
-@pytest.mark.parametrize(
-    ("amount", "whole"),
-    [("0.5", 0), ("1.5", 2), ("2.5", 2), ("-0.5", 0), ("-1.5", -2), ("-2.5", -2), ("2.500001", 3), ("7", 7)],
-)
-def test_amounts_are_rounded_half_to_even(database: Connection, amount: str, whole: int) -> None:
-    assert {"half_even": whole} == database.execute("SELECT half_even(%s::numeric)", [amount]).fetchone()
+def test_amounts_are_rounded_half_to_even(database: Connection) -> None:
+    whole = {"0.5": 0, "1.5": 2, "2.5": 2, "-0.5": 0, "-1.5": -2, "-2.5": -2, "2.500001": 3, "7": 7}
+    rows = database.execute("SELECT half_even(n) FROM unnest(%s::numeric[]) AS n", [list(whole)]).fetchall()
+    assert list(whole.values()) == [row["half_even"] for row in rows]
 
 
 def test_the_provider_of_rates_is_no_stripe_account_and_makes_no_stack_a_test_stack(

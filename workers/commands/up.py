@@ -63,7 +63,8 @@ def told(settings: Settings, stack: Stack) -> str:
         "",
         "Next:",
         "  ./run demo      feed it a simulated business, and see what an analyst sees",
-        "  ./run psql      query the database",
+        "  ./run query     ask the database, read-only; ./run dictionary says what there is",
+        "  ./run psql      the database's own shell",
         "  ./run status    see what waits, what failed, and how full the log is",
     ]
     return "\n".join(lines)
