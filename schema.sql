@@ -545,6 +545,53 @@ COMMENT ON COLUMN balance_transactions.status IS 'pending or available, as it wa
 COMMENT ON COLUMN balance_transactions.available_on IS 'From when on it can be paid out.';
 COMMENT ON COLUMN balance_transactions.source_id IS 'What made it: the charge (ch_…, py_…), refund (re_…, pyr_…), dispute (du_…, dp_…), payout or other object.';
 
+CREATE TABLE IF NOT EXISTS payment_versions (
+    account             text        NOT NULL,
+    livemode            boolean     NOT NULL,
+    id                  text        NOT NULL,
+    event_id            text        NOT NULL,
+    object              text        NOT NULL,
+    phase               smallint    NOT NULL,
+    terminal            smallint    NOT NULL,
+    at                  timestamptz NOT NULL,
+    tie                 integer     NOT NULL,
+    status              text        NOT NULL,
+    amount              bigint      NOT NULL,
+    amount_received     bigint,
+    amount_captured     bigint,
+    amount_refunded     bigint,
+    currency            text        NOT NULL,
+    customer_id         text,
+    charge_id           text,
+    payment_method_type text,
+    origin              text,
+    created_at          timestamptz NOT NULL,
+    source              text        NOT NULL,
+    updated_at          timestamptz NOT NULL,
+    stale               boolean     NOT NULL,
+    PRIMARY KEY (account, livemode, id, event_id)
+);
+COMMENT ON TABLE payment_versions IS 'What each event told of a PaymentIntent, charge or dispute. What was so at an instant is the last row in the order of phase, terminal, at, tie among those with at <= instant: payments_as_of(instant) does that.';
+COMMENT ON COLUMN payment_versions.id IS 'The object: pi_…, ch_… or py_…, du_… or dp_….';
+COMMENT ON COLUMN payment_versions.event_id IS 'The event.';
+COMMENT ON COLUMN payment_versions.object IS 'payment_intent, charge or dispute.';
+COMMENT ON COLUMN payment_versions.phase IS '0 where it told of the object''s making, which comes before all else, 1 of a change.';
+COMMENT ON COLUMN payment_versions.terminal IS '1 where it told a state that the object never leaves.';
+COMMENT ON COLUMN payment_versions.at IS 'When Stripe made the event.';
+COMMENT ON COLUMN payment_versions.tie IS 'Its place in the causal order among the object''s events of one second, phase and terminal.';
+COMMENT ON COLUMN payment_versions.status IS 'Stripe''s status.';
+COMMENT ON COLUMN payment_versions.amount IS 'What was to be paid, to be taken, or was disputed, in minor units of currency.';
+COMMENT ON COLUMN payment_versions.amount_received IS 'Of a PaymentIntent: what was paid.';
+COMMENT ON COLUMN payment_versions.amount_captured IS 'Of a charge: what was taken.';
+COMMENT ON COLUMN payment_versions.amount_refunded IS 'Of a charge: what was given back of what was taken.';
+COMMENT ON COLUMN payment_versions.currency IS 'Three letters, in lower case.';
+COMMENT ON COLUMN payment_versions.customer_id IS 'Of a PaymentIntent: the customer; null for a guest.';
+COMMENT ON COLUMN payment_versions.charge_id IS 'Of a PaymentIntent its newest charge, of a dispute the disputed one, of a charge itself.';
+COMMENT ON COLUMN payment_versions.payment_method_type IS 'How it was paid, or tried.';
+COMMENT ON COLUMN payment_versions.origin IS 'Of a PaymentIntent: which client asked for it.';
+COMMENT ON COLUMN payment_versions.source IS 'Which endpoint received the event: the last part of /webhooks/{source}.';
+COMMENT ON COLUMN payment_versions.updated_at IS 'When Stripe made the event.';
+
 -- ------------------------------------------------------------ billing: what is sold
 
 CREATE TABLE IF NOT EXISTS products (
@@ -4124,6 +4171,76 @@ unseen_charges: incomplete: PaymentIntents of which the newest charge is known b
 unseen_disputes: incomplete: charges that were disputed, of which no dispute is known, so that a loss may be missing.
 anonymous_charges: incomplete: paid charges in no count of customers, as they name neither customer nor e-mail.';
 
+DROP FUNCTION IF EXISTS payments_as_of;
+CREATE FUNCTION payments_as_of(instant timestamptz)
+RETURNS TABLE (
+    account text, livemode boolean, id text, source text, created_at timestamptz, as_of timestamptz,
+    amount bigint, amount_received bigint, currency text, status text, customer_id text, origin text,
+    payment_method_type text, charge_id text, amount_captured bigint, amount_refunded bigint,
+    disputed boolean, dispute_status text, amount_lost bigint, stale boolean
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT intent.account, intent.livemode, intent.id, intent.source, intent.created_at, intent.at,
+        intent.amount, intent.amount_received, intent.currency, intent.status, intent.customer_id, intent.origin,
+        coalesce(charge.payment_method_type, intent.payment_method_type), intent.charge_id,
+        CASE WHEN intent.charge_id IS NULL THEN 0 ELSE charge.amount_captured END,
+        CASE WHEN intent.charge_id IS NULL THEN 0 ELSE charge.amount_refunded END,
+        contested.charge_id IS NOT NULL, contested.status, coalesce(contested.lost, 0),
+        intent.stale OR coalesce(charge.stale, false)
+    FROM (
+        SELECT DISTINCT ON (version.account, version.livemode, version.id) version.*
+        FROM payment_versions AS version
+        WHERE version.object = 'payment_intent' AND version.at <= payments_as_of.instant
+        ORDER BY version.account, version.livemode, version.id,
+            version.phase DESC, version.terminal DESC, version.at DESC, version.tie DESC
+    ) AS intent
+    LEFT JOIN (
+        SELECT DISTINCT ON (version.account, version.livemode, version.id) version.*
+        FROM payment_versions AS version
+        WHERE version.object = 'charge' AND version.at <= payments_as_of.instant
+        ORDER BY version.account, version.livemode, version.id,
+            version.phase DESC, version.terminal DESC, version.at DESC, version.tie DESC
+    ) AS charge
+        ON charge.account = intent.account AND charge.livemode = intent.livemode AND charge.id = intent.charge_id
+    LEFT JOIN (
+        SELECT dispute.account, dispute.livemode, dispute.charge_id,
+            (array_agg(dispute.status ORDER BY dispute.created_at DESC, dispute.id DESC))[1] AS status,
+            (sum(dispute.amount) FILTER (WHERE dispute.status = 'lost'))::bigint AS lost
+        FROM (
+            SELECT DISTINCT ON (version.account, version.livemode, version.id) version.*
+            FROM payment_versions AS version
+            WHERE version.object = 'dispute' AND version.at <= payments_as_of.instant
+            ORDER BY version.account, version.livemode, version.id,
+                version.phase DESC, version.terminal DESC, version.at DESC, version.tie DESC
+        ) AS dispute
+        GROUP BY dispute.account, dispute.livemode, dispute.charge_id
+    ) AS contested
+        ON contested.account = intent.account AND contested.livemode = intent.livemode
+        AND contested.charge_id = intent.charge_id;
+END;
+COMMENT ON FUNCTION payments_as_of IS 'Each PaymentIntent as it was at an instant, on Stripe''s clock: as the events that Stripe had made by then tell it, whenever they came here. One whose first known event came later is not there yet.
+instant: the instant; what happened in its second has happened.
+account: the Stripe account.
+id: the PaymentIntent, pi_….
+source: which endpoint received the event that tells it.
+created_at: when it was made.
+as_of: when Stripe made the event that tells it.
+amount: what was to be paid, in minor units of currency.
+amount_received: what was paid.
+currency: three letters, in lower case; of all amounts here.
+status: Stripe''s status.
+customer_id: the customer; null for a guest.
+origin: which client asked for it; null for what was made elsewhere.
+payment_method_type: how it was paid, or last tried.
+charge_id: the newest attempt by then.
+amount_captured: what that took; null where no event of it had been made by then.
+amount_refunded: what was given back of it by then; likewise.
+disputed: whether it had been disputed or inquired about.
+dispute_status: of its newest dispute.
+amount_lost: what disputes had lost.
+stale: whether an event of it could not be digested: see dead_letters.';
+
 DROP FUNCTION IF EXISTS payment_failures;
 CREATE FUNCTION payment_failures(
     since timestamptz, until timestamptz, "by" text DEFAULT 'month', split text DEFAULT 'decline_code',
@@ -4786,7 +4903,8 @@ BEGIN
         'usage_revenue',
         'discount_versions', 'shown_discounts', 'customer_discounts', 'trial_payments',
         'subscription_access', 'subscription_access_versions', 'user_access',
-        'subscription_mrr', 'stripe_accounts', 'invoice_plans', 'payment_rollups', 'settlement_rollups', 'rollup_queue', 'fx_rates'
+        'subscription_mrr', 'stripe_accounts', 'invoice_plans', 'payment_versions',
+        'payment_rollups', 'settlement_rollups', 'rollup_queue', 'fx_rates'
     ] LOOP
         EXECUTE format('GRANT SELECT ON %I TO hooklog_analyst', readable);
     END LOOP;
@@ -4795,7 +4913,8 @@ BEGIN
         'exact_amount', 'discount_off', 'default_livemode', 'chosen', 'period_starts',
         'bucket_of', 'payment_facts', 'settlement_facts', 'payments_rolled_up', 'settlements_rolled_up',
         'rolled_up_spans', 'unrolled_spans', 'payment_sums', 'settlement_sums', 'paying_customers',
-        'payment_metrics', 'payment_failures', 'refund_metrics', 'dispute_metrics', 'balance_metrics',
+        'payment_metrics', 'payments_as_of', 'payment_failures', 'refund_metrics', 'dispute_metrics',
+        'balance_metrics',
         'currency_decimals', 'half_even', 'fx_rate',
         'target_currency', 'converted_amount', 'payment_metrics_converted', 'mrr_daily_converted',
         'mrr_waterfall_converted'

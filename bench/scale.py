@@ -18,6 +18,8 @@ class Scale:
     memory_events: int
     history_turns: int
     history_events: int
+    rolled_up_turns: int
+    rolled_up_payments: int
 
 
 FULL = Scale(
@@ -32,6 +34,8 @@ FULL = Scale(
     memory_events=1_000_000,
     history_turns=5,
     history_events=5_000_000,
+    rolled_up_turns=3,
+    rolled_up_payments=10_000_000,
 )
 
 SHORT = Scale(
@@ -46,4 +50,6 @@ SHORT = Scale(
     memory_events=20_000,
     history_turns=1,
     history_events=50_000,
+    rolled_up_turns=1,
+    rolled_up_payments=50_000,
 )

@@ -41,6 +41,10 @@ class Projection:
     are left out of what it receives, and where none else arrived the history is not even read: so its rows
     have a `source` and an `updated_at` of their own.
 
+    `appends` goes with `history=True`, too, and promises that a row follows from one event and from those
+    that share its prefix in the causal order. Then events that come after all others only add rows, and
+    what it receives may begin with them.
+
     The columns `account`, `livemode` and `stale` are filled by whoever applies the rows, and so are `source`
     and `updated_at`, from the newest event, unless the fold yields them. A fold that raises makes a dead
     letter of its object, and nothing else waits for it.
@@ -52,6 +56,7 @@ class Projection:
     owner: str = "id"
     key: tuple[str, ...] = ()
     history: bool = False
+    appends: bool = False
     configured: bool = False
     ruled: bool = False
     concerns: Callable[[Event], bool] = always

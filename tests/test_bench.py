@@ -13,6 +13,7 @@ from bench.history_size import HistorySize
 from bench.latency import Latency
 from bench.memory import Memory
 from bench.report import Report
+from bench.rollups import Rollups
 from bench.web import Web
 
 MEASURED: list[Measured] = [
@@ -23,6 +24,7 @@ MEASURED: list[Measured] = [
     Checkout(waited=[0.12] * 98 + [0.5, 0.6], stripe=[0.1] * 100, bulk=900),
     Memory(web=[60_000_000] * 20, drain=[80_000_000] * 18 + [90_000_000] * 2, events=1_000_000),
     HistorySize(beside=[4_600.0], alone=[5_000.0], events=5_000_000),
+    Rollups(rows=[12.0], rolled_up=[0.1], payments=10_000_000),
 ]
 
 
@@ -59,6 +61,7 @@ def test_every_row_of_the_table_of_floors_is_measured() -> None:
         (90.0, "MB", 150.0),
         (10.0, "MB", 5.0),
         (0.92, "ratio", 0.9),
+        (120.0, "ratio", 50),
     ]
 
 

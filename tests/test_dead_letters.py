@@ -21,6 +21,11 @@ def poison(created: int = NOW + 10, **fields: Any) -> dict[str, Any]:
     return event("payment_intent.processing", intent("processing", **fields), created=created)
 
 
+def letters(pipeline: Pipeline) -> list[dict[str, Any]]:
+    """But for those of the versions of payments, which cannot digest the same events."""
+    return [each for each in pipeline.rows("dead_letters") if each["projection"] != "payment_versions"]
+
+
 @pytest.mark.parametrize("fields", [{"amount": SECRET}, {"amount": HUGE}, {"currency": None}])
 def test_the_row_shows_the_newest_digestible_event_and_says_that_it_is_stale(
     pipeline: Pipeline, fields: dict[str, Any]
@@ -28,7 +33,7 @@ def test_the_row_shows_the_newest_digestible_event_and_says_that_it_is_stale(
     bad = poison(**fields)
     pipeline.deliver(GOOD, bad, event("customer.created", customer()))
     pipeline.run()
-    [row], [letter] = pipeline.rows("payment_intents"), pipeline.rows("dead_letters")
+    [row], [letter] = pipeline.rows("payment_intents"), letters(pipeline)
     assert (700, "requires_payment_method", True) == (row["amount"], row["status"], row["stale"])
     assert ("payment_intents", "pi_1", bad["id"]) == (
         letter["projection"],
@@ -48,7 +53,7 @@ def test_an_object_with_no_digestible_event_has_no_row_and_a_letter(
     pipeline.deliver(poison(**fields))
     pipeline.run()
     assert [] == pipeline.rows("payment_intents")
-    assert 1 == len(pipeline.rows("dead_letters"))
+    assert 1 == len(letters(pipeline))
 
 
 def test_a_digestible_head_removes_the_letter(pipeline: Pipeline) -> None:
@@ -56,7 +61,7 @@ def test_a_digestible_head_removes_the_letter(pipeline: Pipeline) -> None:
     pipeline.run()
     pipeline.deliver(event("payment_intent.succeeded", intent("succeeded"), created=NOW + 20))
     pipeline.run()
-    assert [] == pipeline.rows("dead_letters")
+    assert [] == letters(pipeline)
     assert [("succeeded", False)] == [
         (row["status"], row["stale"]) for row in pipeline.rows("payment_intents")
     ]
@@ -68,7 +73,7 @@ def test_a_late_digestible_event_is_shown_though_the_head_stays_dead(pipeline: P
     pipeline.deliver(GOOD)
     pipeline.run()
     assert [(700, True)] == [(row["amount"], row["stale"]) for row in pipeline.rows("payment_intents")]
-    assert 1 == len(pipeline.rows("dead_letters"))
+    assert 1 == len(letters(pipeline))
 
 
 def test_among_many_the_database_refuses_only_the_poisonous(pipeline: Pipeline) -> None:
@@ -76,14 +81,14 @@ def test_among_many_the_database_refuses_only_the_poisonous(pipeline: Pipeline) 
     pipeline.deliver(*crowd[:20], poison(id="pi_x", amount=HUGE), *crowd[20:])
     pipeline.run()
     assert {f"pi_{n}" for n in range(50)} == {row["id"] for row in pipeline.rows("payment_intents")}
-    assert ["pi_x"] == [letter["object_id"] for letter in pipeline.rows("dead_letters")]
+    assert ["pi_x"] == [letter["object_id"] for letter in letters(pipeline)]
 
 
 def test_a_retry_that_cannot_help_leaves_the_letter(pipeline: Pipeline) -> None:
     pipeline.deliver(GOOD, poison(amount=SECRET))
     pipeline.run()
     before = pipeline.tables()
-    assert [False] == [gone for _, gone in retry(pipeline.settings)]
+    assert {False} == {gone for _, gone in retry(pipeline.settings)}
     assert before == pipeline.tables()
 
 
@@ -132,12 +137,12 @@ def test_a_bad_event_in_the_middle_hides_nothing_that_came_after_it(pipeline: Pi
     pipeline.run()
     assert ["sub_1"] == [row["subscription_id"] for row in pipeline.rows("churn")]
     assert "cancelled" in {row["event_type"] for row in pipeline.rows("subscription_changes")}
-    assert {bad["id"]} == {letter["event_id"] for letter in pipeline.rows("dead_letters")}
+    assert {bad["id"]} == {letter["event_id"] for letter in letters(pipeline)}
 
 
 def test_a_row_that_no_index_takes_is_a_dead_letter(pipeline: Pipeline) -> None:
     no_index_takes_it = Random(0).randbytes(4000).hex()
     pipeline.deliver(poison(amount=1, customer=no_index_takes_it), event("customer.created", customer()))
     pipeline.run()
-    assert ["pi_1"] == [letter["object_id"] for letter in pipeline.rows("dead_letters")]
+    assert ["pi_1"] == [letter["object_id"] for letter in letters(pipeline)]
     assert ["Ada"] == [row["name"] for row in pipeline.rows("customers")]

@@ -69,7 +69,8 @@ class Folder:
 
     def in_whole(self, event: Event) -> bool:
         """Whether it tells something to a projection that wants all of its object's events."""
-        return any(each.history and each.concerns(event) for each in self._readers[event.object_type])
+        readers = self._readers[event.object_type]
+        return any(each.history and not each.appends and each.concerns(event) for each in readers)
 
     def fold(self, standings: Iterable[Standing]) -> None:
         """Fold and apply what changed, inside the caller's transaction; nothing waits for a dead letter."""
@@ -78,6 +79,8 @@ class Folder:
         work: defaultdict[Projection, list[Standing]] = defaultdict(list)
         for standing in standings:
             for projection in self._readers[standing.identity.object]:
+                if projection.appends and standing.identity in troubled:
+                    self._all_events(standing)  # whether its rows are stale concerns all of them
                 if _due(projection, standing) or standing.identity in troubled:
                     work[projection].append(standing)
         touched = self.touched(self._gatherings)
@@ -101,7 +104,11 @@ class Folder:
         `known_before=False` where the table can hold no row of any of them yet.
         """
         folded = self._fold_rows(table.model, due)
-        return folded.letters + self._replace(table, folded, due, touched, known_before)
+        added = [standing for standing in due if table.model.appends and not standing.whole]
+        letters = self._replace(table, folded, added, touched, known_before=False) if added else []
+        if replaced := [standing for standing in due if standing not in added] if added else due:
+            letters += self._replace(table, folded, replaced, touched, known_before)
+        return folded.letters + letters
 
     def _fold_rows(self, projection: Projection, standings: Iterable[Standing]) -> Folded:
         folded = Folded()
@@ -121,6 +128,8 @@ class Folder:
             return self._rows(projection, standing.events, stale=False), None
         except Exception as error:  # noqa: BLE001 - whatever a fold raises is kept, as the letter
             letter = Letter(standing.identity, projection.table, standing.events[-1].id, reason(error))
+        if projection.appends:
+            self._all_events(standing)
         if not projection.history:
             return self._newest_digestible(projection, self._all_events(standing)[:-1]), letter
         # One bad event must not hide what came after it: the history is told without it.
@@ -237,6 +246,8 @@ def _due(projection: Projection, standing: Standing) -> bool:
     """Whether what changed may change the projection's rows of the object."""
     if not projection.history:
         return standing.newest_changed
+    if projection.appends and not standing.whole:
+        return True
     told = standing.known_before or any(map(projection.concerns, standing.events))
     return standing.whole and told
 
