@@ -1,6 +1,6 @@
 """The pictures in docs/, made anew from the demo's data.
 
-After `./run up` and `./run demo`: `.venv/bin/python -m tests.screenshots URL`, with the link that `up` printed.
+After `./run up` and `./run demo`: `.venv/bin/python -m tests.screenshots URL`, with the link of `up`.
 """
 
 import sys
