@@ -55,7 +55,7 @@ def test_status_tells_lag_events_and_memory_for_machines_and_people(running: Run
     assert [0, 0, 0, 0] == [partition["waiting"] for partition in told["partitions"]]
     assert told["events"] >= 1
     assert 0 < told["log"]["bytes"] < told["log"]["max_bytes"]
-    assert (0, [], False) == (told["dead_letters"], told["incidents"], told["rebuild_due"])
+    assert (0, [], []) == (told["dead_letters"], told["incidents"], told["rebuild_due"])
     assert "events waiting" in running.hooklog("status").stdout
 
 
@@ -151,7 +151,8 @@ def test_told_to_stop_it_stops_everything(tmp_path: Path, number: signal.Signals
 def test_servers_that_are_named_are_used_and_left_running(running: Running, tmp_path: Path) -> None:
     named = {name: running.stack.environment[name] for name in ("REDIS_URL", "DATABASE_URL")}
     with Running(tmp_path / "home", **named, STRIPE_WEBHOOK_SECRET="whsec_one_of_a_test_of_ours") as guest:
-        assert {"guardian", "web", "dashboard", "drain", "scheduler", "sweep", "outbox"} == set(guest.parts())
+        workers = {"drain", "scheduler", "sweep", "outbox", "refresher"}
+        assert {"guardian", "web", "dashboard", *workers} == set(guest.parts())
         assert "secret     whsec_…ours, from STRIPE_WEBHOOK_SECRET" in guest.said
         assert 0 == guest.stop()
     assert 0 == running.hooklog("status").returncode
