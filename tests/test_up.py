@@ -85,6 +85,7 @@ def test_a_part_that_dies_is_started_again_and_that_is_said(running: Running) ->
         "scheduler",
         "sweep",
         "outbox",
+        "refresher",
     } == set(before)
     for part in before.values():
         part.kill()
