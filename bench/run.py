@@ -13,7 +13,7 @@ import orjson
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from bench import checkout, drain, end_to_end, history_size, latency, machine, memory, rollups, web
+from bench import checkout, dashboard, drain, end_to_end, history_size, latency, machine, memory, rollups, web
 from bench.figures import Measured, promised
 from bench.report import Report
 from bench.rig import Advance, Rig
@@ -28,7 +28,9 @@ M = TypeVar("M", bound=Measured)
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="End with one line that holds the figures as JSON.")
-@click.option("--long", "longer", is_flag=True, help="Also measure memory, a long history, and rollups.")
+@click.option(
+    "--long", "longer", is_flag=True, help="Also measure memory, a long history, rollups, dashboard."
+)
 @click.option(
     "--short", is_flag=True, help="Half a minute that shows that it runs; its figures tell nothing."
 )
@@ -94,4 +96,5 @@ def measured(rig: Rig, scale: Scale, longer: bool) -> list[Measured]:
             found.append(take("memory", memory.measure))
             found.append(take("history", history_size.measure))
             found.append(take("rollups", rollups.measure))
+            found.append(take("dashboard", dashboard.measure))
         return found

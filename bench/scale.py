@@ -20,6 +20,7 @@ class Scale:
     history_events: int
     rolled_up_turns: int
     rolled_up_payments: int
+    dashboard_payments: int
 
 
 FULL = Scale(
@@ -36,6 +37,7 @@ FULL = Scale(
     history_events=5_000_000,
     rolled_up_turns=3,
     rolled_up_payments=10_000_000,
+    dashboard_payments=1_000_000,
 )
 
 SHORT = Scale(
@@ -52,4 +54,5 @@ SHORT = Scale(
     history_events=50_000,
     rolled_up_turns=1,
     rolled_up_payments=50_000,
+    dashboard_payments=50_000,
 )

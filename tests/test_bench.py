@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bench.checkout import Checkout
+from bench.dashboard import Dashboard
 from bench.drain import Drain
 from bench.end_to_end import EndToEnd
 from bench.figures import Figure, Measured, Observation, promised, ratio
@@ -25,6 +26,7 @@ MEASURED: list[Measured] = [
     Memory(web=[60_000_000] * 20, drain=[80_000_000] * 18 + [90_000_000] * 2, events=1_000_000),
     HistorySize(beside=[4_600.0], alone=[5_000.0], events=5_000_000),
     Rollups(rows=[12.0], rolled_up=[0.1], payments=10_000_000),
+    Dashboard(opened=[180.0, 200.0, 400.0], anew=[390.0], payments=1_000_000),
 ]
 
 
@@ -62,6 +64,7 @@ def test_every_row_of_the_table_of_floors_is_measured() -> None:
         (10.0, "MB", 5.0),
         (0.92, "ratio", 0.9),
         (120.0, "ratio", 50),
+        (200.0, "ms", 300.0),
     ]
 
 
