@@ -68,6 +68,11 @@ CREATE TABLE IF NOT EXISTS checkpoints (
     updated_at       timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE checkpoints IS 'How far each partition of the log is drained; its rows are also the drains'' lock.';
+COMMENT ON COLUMN checkpoints.partition IS 'The partition of the log.';
+COMMENT ON COLUMN checkpoints.position IS 'The entry that was drained last.';
+COMMENT ON COLUMN checkpoints.event_id IS 'The event that it bears; null before the first.';
+COMMENT ON COLUMN checkpoints.event_created_at IS 'When Stripe made that event.';
+COMMENT ON COLUMN checkpoints.updated_at IS 'When it was drained.';
 
 CREATE TABLE IF NOT EXISTS incidents (
     id               bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -4894,7 +4899,7 @@ BEGIN
     END IF;
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO hooklog_analyst', current_schema());
     FOREACH readable IN ARRAY ARRAY[
-        'events', 'stripe_objects', 'dead_letters', 'incidents', 'lookups',
+        'events', 'checkpoints', 'stripe_objects', 'dead_letters', 'incidents', 'lookups',
         'payments', 'customers', 'payment_intents', 'charges', 'refunds', 'charge_refunds', 'all_refunds', 'disputes',
         'balance_transactions',
         'products', 'prices', 'plans', 'price_list', 'invoices', 'invoice_lines', 'invoice_payments',

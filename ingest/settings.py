@@ -61,6 +61,10 @@ class Settings(BaseModel):
     host: str = "127.0.0.1"
     port: Port = 8000
     dashboard_port: Port = 8001
+    dashboard_users: SecretStr = SecretStr("")
+    dashboard_secret: SecretStr | None = None
+    dashboard_url: str | None = None
+    dashboard_proxies: str = ""
     redis_url: str | None = None
     redis_port: Port = 0
     rq_redis_url: str | None = None

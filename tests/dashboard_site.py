@@ -9,27 +9,28 @@ from typing import Any
 from redis import Redis
 
 from ingest.settings import Settings
+from tests.dashboard_process import DashboardProcess
 from tests.pipeline import Pipeline
-from tests.web_process import WebProcess
 from workers.database import Connection, connect
 from workers.simulator import stream
 
 DAYS = 180
 
-SERVE = """
-from ingest.settings import Settings
-from projections.dashboard import serve
-serve.main(Settings.from_environment())
-"""
-
 
 class Site:
     """Where it is, and the pipeline that feeds it."""
 
-    def __init__(self, address: str, pipeline: Pipeline, database: Connection) -> None:
-        self.address = address
+    def __init__(self, process: DashboardProcess, pipeline: Pipeline, database: Connection) -> None:
+        self.address = f"http://127.0.0.1:{process.port}/"
+        self.process = process
         self.pipeline = pipeline
         self.database = database
+
+    @property
+    def cookie(self) -> dict[str, str]:
+        """The session's, as a browser's context takes it."""
+        name, _, value = self.process.cookie.partition("=")
+        return {"name": name, "value": value, "url": self.address}
 
     def asked(self, query: str, **parameters: Any) -> list[dict[str, Any]]:
         """Rows of the database that the page shows."""
@@ -42,10 +43,8 @@ def serving_site(settings: Settings, *, filled: bool = True) -> Iterator[Site]:
     assert settings.database_url
     assert settings.redis_url
     environment = {
-        "DATABASE_URL": settings.database_url,
         "REDIS_URL": settings.redis_url,
         "LOG_PREFIX": settings.log_prefix,
-        "DASHBOARD_PORT": "0",
         **{name: value for name, value in os.environ.items() if name.startswith("TZ")},
     }
     with connect(settings.database_url) as database, Redis.from_url(settings.redis_url) as redis:
@@ -53,9 +52,9 @@ def serving_site(settings: Settings, *, filled: bool = True) -> Iterator[Site]:
         if filled:
             pipeline.deliver(*business())
             pipeline.run()
-        process = WebProcess(environment, SERVE)
+        process = DashboardProcess(settings.database_url, **environment)
         try:
-            yield Site(f"http://127.0.0.1:{process.port}/", pipeline, database)
+            yield Site(process.enter(), pipeline, database)
         finally:
             process.close()
             pipeline.close()

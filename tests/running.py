@@ -97,7 +97,8 @@ def command(*arguments: str) -> list[str]:
 
 def part_name(process: psutil.Process) -> str:
     said = " ".join([process.name(), *process.cmdline()])
-    return next((name for name in ("valkey", "postgres", "guardian") if name in said), said.split()[-1])
+    known = ("valkey", "postgres", "guardian", "dashboard")
+    return next((name for name in known if name in said), said.split()[-1])
 
 
 def living(process: psutil.Process) -> bool:

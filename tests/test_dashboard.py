@@ -33,9 +33,10 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def watched(browser: Browser) -> Iterator[Watched]:
+def watched(browser: Browser, site: Site) -> Iterator[Watched]:
     """A page; whatever it did meanwhile, it complained of nothing and asked nobody else."""
     page = browser.new_page(viewport={"width": 1280, "height": 900}, timezone_id="America/New_York")
+    page.context.add_cookies([site.cookie])
     watched = Watched(page)
     yield watched
     page.close()

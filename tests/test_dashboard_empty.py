@@ -5,15 +5,14 @@ from collections.abc import Iterator
 import pytest
 
 from ingest.settings import Settings
-from tests.dashboard_site import SERVE
-from tests.web_process import WebProcess
+from tests.dashboard_process import DashboardProcess
 
 
 @pytest.fixture
 def page(settings: Settings) -> Iterator[str]:
-    process = WebProcess({"DATABASE_URL": str(settings.database_url), "DASHBOARD_PORT": "0"}, SERVE)
+    process = DashboardProcess(str(settings.database_url))
     try:
-        yield process.get("/").body.decode()
+        yield process.enter().get("/").body.decode()
     finally:
         process.close()
 

@@ -5,14 +5,13 @@ import socket
 
 import pytest
 
-from tests.dashboard_site import SERVE
-from tests.web_process import WebProcess
+from tests.dashboard_process import DashboardProcess
 
 
 @pytest.fixture
 def dashboard(settings):
-    process = WebProcess({"DATABASE_URL": settings.database_url, "DASHBOARD_PORT": "0"}, SERVE)
-    yield process
+    process = DashboardProcess(settings.database_url)
+    yield process.enter()
     process.close()
 
 
@@ -34,15 +33,18 @@ def test_a_style_sheet_is_kept_for_ever_under_an_address_of_its_own(dashboard):
 
 def test_it_stops_at_once_when_told_while_a_page_is_open(dashboard):
     with socket.create_connection(("127.0.0.1", dashboard.port), 10) as page:
-        page.sendall(b"GET /changes HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        page.sendall(
+            f"GET /changes HTTP/1.1\r\nHost: localhost\r\nCookie: {dashboard.cookie}\r\n\r\n".encode()
+        )
         assert any(b"retry:" in line for line in page.makefile("rb"))
         assert dashboard.stop() == 0
     assert not [line for line in dashboard.lines() if line["level"] == "error"]
 
 
 def test_without_a_database_it_says_so_and_goes_on():
-    away = WebProcess({"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none", "DASHBOARD_PORT": "0"}, SERVE)
+    away = DashboardProcess("postgresql://nobody@127.0.0.1:1/none")
     try:
+        away.enter()
         answer = away.get("/")
         assert (answer.status, answer.headers["Refresh"]) == (503, "5")
         assert b"The database does not answer" in answer.body

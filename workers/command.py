@@ -48,7 +48,7 @@ COMMANDS: Mapping[str, Lazy] = {
     "test": Lazy("workers.commands.suite:suite", "Run the tests on servers of their own."),
     "bench": Lazy("bench.run:bench", "Measure, and compare with the floors."),
     "web": Lazy("workers.commands.processes:web", "Receive webhooks (one process of a stack)."),
-    "dashboard": Lazy("workers.commands.processes:dashboard", "Show the figures to people (one process)."),
+    "dashboard": Lazy("workers.commands.dashboard:dashboard", "Show the figures to people (one process)."),
     "drain": Lazy("workers.commands.processes:drain", "Drain the log into Postgres (one process)."),
     "creator": Lazy("workers.commands.processes:creator", "Make what is asked for at Stripe (one process)."),
     "outbox": Lazy("workers.commands.processes:outbox", "Tell other systems what changed (one process)."),

@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from ingest.settings import DEFAULT_SOURCE, Settings
+from ingest.settings import DEFAULT_SOURCE, InvalidSettings, Settings
+from projections.dashboard import policy
 from workers import reactions
 from workers.analyst import make_login
 from workers.readiness import check_redis, prepare_database
@@ -76,6 +77,7 @@ class Up:
         environment = {**os.environ, **given}
         complete = Settings.from_environment(environment)
         reactions.configured(complete)  # what it refuses, every drain would
+        shown = self._may_be_shown(complete)
         for warning in check_redis(complete):
             self._say(warning)
         prepare_database(complete, anew=True)
@@ -83,7 +85,7 @@ class Up:
             environment["ANALYST_DATABASE_URL"] = make_login(given["DATABASE_URL"], self.home)
         self._web = [
             self._part("web", "web", environment=environment),
-            self._part("dashboard", "dashboard", environment=environment),
+            *([self._part("dashboard", "dashboard", "--no-link", environment=environment)] if shown else []),
         ]
         self._workers = [
             *(
@@ -99,11 +101,23 @@ class Up:
         ]
         host = reachable(settings.host)
         stack = Stack(
-            os.getpid(), f"http://{host}:{port}", ours(environment), f"http://{host}:{dashboard_port}/"
+            os.getpid(),
+            f"http://{host}:{port}",
+            ours(environment),
+            f"http://{host}:{dashboard_port}/" if shown else "",
         )
         self._wait_for_web(port)
         announce(self.home, stack)
         return stack
+
+    def _may_be_shown(self, settings: Settings) -> bool:
+        """Whether there can be a dashboard; the events of a stack must not wait for who may look at them."""
+        try:
+            policy.check(settings)
+        except InvalidSettings as error:
+            self._say(f"there is no dashboard: {error}")
+            return False
+        return True
 
     def _part(self, name: str, *command: str, environment: Environment) -> Part:
         program = [sys.executable, "-m", "workers.command", *command]

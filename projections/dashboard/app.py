@@ -11,17 +11,26 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ingest.logging import RequestLog
 from ingest.settings import Settings
 from projections.dashboard.answers import Answers
 from projections.dashboard.assets import Assets
 from projections.dashboard.changes import Changes
+from projections.dashboard.ended import Ended
+from projections.dashboard.entrance import Entrance
+from projections.dashboard.gate import Gate
+from projections.dashboard.links import Links
 from projections.dashboard.meanings import Meanings
 from projections.dashboard.overview import Overview
 from projections.dashboard.pages import Pages
+from projections.dashboard.policy import Policy
 from projections.dashboard.pulse import Taker
 from projections.dashboard.reader import Reader
 from projections.dashboard.refusals import REFUSALS
 from projections.dashboard.security import SecurityHeaders
+from projections.dashboard.sessions import Sessions
+from projections.dashboard.shared import Shared
+from projections.dashboard.throttle import Throttle
 
 
 @dataclass(frozen=True)
@@ -38,15 +47,27 @@ class Dashboard:
 def create_dashboard(settings: Settings) -> Starlette:
     """The application, its parts at `state.dashboard`. Neither Postgres nor Redis need be there yet.
 
-    It can be mounted in another one: `app.mount("/figures", create_dashboard(settings))`.
+    It can be mounted in another one: `app.mount("/figures", create_dashboard(settings))`. Raises
+    InvalidSettings where it would let anybody in.
     """
     assert settings.database_url, "DATABASE_URL is set by whoever starts this process"
-    reader = Reader(settings.database_url)
+    policy = Policy.of(settings)
+    shared = Shared(settings.redis_url, settings.log_prefix)
+    sessions = Sessions(policy.key, policy.users, Ended(shared, settings.hooklog_home))
+    reader = Reader(settings.analyst_database_url or settings.database_url)
     assets = Assets()
     dashboard = Dashboard(settings, reader, Pages(assets), assets, Changes(reader))
     answers = Answers(reader, dashboard.changes)
     pulse = Taker(settings, answers, dashboard.changes)
     overview = Overview(answers, Meanings(reader), pulse, dashboard.pages)
+
+    entrance = Entrance(
+        policy,
+        sessions,
+        Throttle(policy.key, shared),
+        None if policy.users else Links(settings.hooklog_home),
+        dashboard.pages,
+    )
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -59,10 +80,15 @@ def create_dashboard(settings: Settings) -> Starlette:
                 with suppress(asyncio.CancelledError):
                     await task
             await reader.close()
+            await shared.close()
 
     app = Starlette(
-        routes=routes(dashboard, overview),
-        middleware=[Middleware(SecurityHeaders)],
+        routes=[*routes(dashboard, overview), *entrance.routes()],
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(RequestLog),
+            Middleware(Gate, policy=policy, sessions=sessions),
+        ],
         exception_handlers=REFUSALS,
         lifespan=lifespan,
     )

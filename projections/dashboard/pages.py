@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from projections.dashboard.assets import Assets
+from projections.dashboard.viewer import VIEWER
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -28,10 +29,12 @@ class Pages:
 
     def render(self, request: Request, template: str, **context: Any) -> str:
         """The text of a template. In it `link(path)` is a path as the browser sees it, wherever the
-        dashboard is mounted, and `asset(name)` that of a style sheet or script."""
+        dashboard is mounted, `asset(name)` that of a style sheet or script, and `viewer` who is logged in, if
+        somebody is."""
         root = request.scope.get("root_path", "").rstrip("/")
         return self.environment.get_template(template).render(
             link=lambda path: f"{root}{path}",
+            viewer=request.scope.get(VIEWER),
             asset=lambda name: f"{root}{self._assets.address(name)}",
             **context,
         )

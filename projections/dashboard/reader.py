@@ -6,14 +6,20 @@ from contextlib import asynccontextmanager
 from typing import Any, LiteralString
 
 import psycopg
+import structlog
+from psycopg import errors
 from psycopg.rows import DictRow, dict_row
 from psycopg.sql import SQL, Composed
 
 AT_ONCE = 6
 """Connections; whoever comes while all are taken waits."""
 
+ROLE = "hooklog_analyst"
+
 CONNECT_SECONDS = 3
 ANSWER_MILLISECONDS = 60_000
+
+log = structlog.get_logger()
 
 Connection = psycopg.AsyncConnection[DictRow]
 Query = LiteralString | SQL | Composed
@@ -26,6 +32,7 @@ class Reader:
     def __init__(self, url: str, **options: Any) -> None:
         self._url = url
         self._options = options
+        self._warned = False
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._idle: list[Connection] = []
 
@@ -71,8 +78,18 @@ class Reader:
             **self._options,
         )
         await connection.execute("SET default_transaction_read_only = on")
+        await self._become_an_analyst(connection)
         await connection.execute(f"SET statement_timeout = {ANSWER_MILLISECONDS}")
         return connection
+
+    async def _become_an_analyst(self, connection: Connection) -> None:
+        """Give up whatever more this log-in may. Where the role could not be made, reading only must do."""
+        try:
+            await connection.execute(f"SET ROLE {ROLE}")
+        except (errors.InsufficientPrivilege, errors.InvalidParameterValue) as error:
+            if not self._warned:
+                log.warning("no role to read with, only read-only transactions", error=type(error).__name__)
+            self._warned = True
 
     async def close(self) -> None:
         """Close what is idle; whatever still runs ends by itself."""

@@ -18,17 +18,8 @@ def web() -> None:
     from ingest import web
     from projections.access_route import UserAccess
 
-    settings = _settings("REDIS_URL")
+    settings = settings_with("REDIS_URL")
     web.main(settings, UserAccess(settings) if settings.database_url else None)
-
-
-@click.command()
-def dashboard() -> None:
-    """Show the figures on HOST and DASHBOARD_PORT until SIGTERM. Needs DATABASE_URL, which it only reads;
-    without REDIS_URL it cannot tell what waits in the log. Any number may run."""
-    from projections.dashboard import serve
-
-    serve.main(_settings("DATABASE_URL"))
 
 
 @click.command()
@@ -37,7 +28,7 @@ def drain() -> None:
     from workers import drain_worker
     from workers.readiness import prepare_database
 
-    settings = _settings("REDIS_URL", "DATABASE_URL")
+    settings = settings_with("REDIS_URL", "DATABASE_URL")
     prepare_database(settings)
     configure()
     drain_worker.main(settings)
@@ -49,7 +40,7 @@ def scheduler() -> None:
     from workers import scheduler
 
     configure()
-    scheduler.main(_settings("REDIS_URL"))
+    scheduler.main(settings_with("REDIS_URL"))
 
 
 @click.command()
@@ -58,7 +49,7 @@ def sweep() -> None:
     from workers import sweep
     from workers.readiness import prepare_database
 
-    settings = _settings("REDIS_URL", "DATABASE_URL")
+    settings = settings_with("REDIS_URL", "DATABASE_URL")
     prepare_database(settings)
     configure()
     sweep.main(settings)
@@ -70,7 +61,7 @@ def creator(checkouts: bool) -> None:
     """Make what clients ask for at Stripe, until SIGTERM. Needs REDIS_URL and STRIPE_SECRET_KEY."""
     from workers import creator
 
-    settings = _settings("REDIS_URL", "STRIPE_SECRET_KEY")
+    settings = settings_with("REDIS_URL", "STRIPE_SECRET_KEY")
     configure()
     creator.main(settings, only_checkouts=checkouts)
 
@@ -81,7 +72,7 @@ def outbox() -> None:
     from workers import outbox_worker
     from workers.readiness import prepare_database
 
-    settings = _settings("DATABASE_URL")
+    settings = settings_with("DATABASE_URL")
     prepare_database(settings)
     configure()
     outbox_worker.main(settings)
@@ -94,7 +85,7 @@ def observer() -> None:
     from workers import observer
     from workers.readiness import prepare_database
 
-    settings = _settings("REDIS_URL", "DATABASE_URL", "STRIPE_SECRET_KEY")
+    settings = settings_with("REDIS_URL", "DATABASE_URL", "STRIPE_SECRET_KEY")
     prepare_database(settings)
     configure()
     observer.main(settings)
@@ -106,7 +97,7 @@ def orders() -> None:
     from workers import order_sweep
 
     configure()
-    order_sweep.main(_settings("REDIS_URL"))
+    order_sweep.main(settings_with("REDIS_URL"))
 
 
 @click.command()
@@ -115,13 +106,14 @@ def refresher() -> None:
     from workers import refresher
     from workers.readiness import prepare_database
 
-    settings = _settings("DATABASE_URL")
+    settings = settings_with("DATABASE_URL")
     prepare_database(settings)
     configure()
     refresher.main(settings)
 
 
-def _settings(*needed: str) -> Settings:
+def settings_with(*needed: str) -> Settings:
+    """The environment's, which must have what is needed. Raises Unset."""
     settings = Settings.from_environment()
     missing = [name for name in needed if not getattr(settings, name.lower())]
     if missing:

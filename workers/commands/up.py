@@ -8,6 +8,7 @@ import click
 from psycopg.conninfo import conninfo_to_dict
 
 from ingest.settings import DEFAULT_SOURCE, Settings
+from workers.commands.dashboard import has_users, link_to
 from workers.stack import Stack
 from workers.up import SECRET_FILE, running
 
@@ -49,7 +50,7 @@ def told(settings: Settings, stack: Stack) -> str:
         "hooklog is running. Ctrl-C stops it; nothing is lost by that.",
         "",
         f"  web        {stack.web}/webhooks",
-        f"  dashboard  {stack.dashboard}",
+        f"  dashboard  {dashboard_line(started, stack)}",
         *(
             [f"  API        {stack.web}/docs, for {', '.join(settings.api_keys)}"]
             if settings.api_keys
@@ -68,6 +69,17 @@ def told(settings: Settings, stack: Stack) -> str:
         "  ./run status    see what waits, what failed, and how full the log is",
     ]
     return "\n".join(lines)
+
+
+def dashboard_line(started: Settings, stack: Stack) -> str:
+    if not stack.dashboard:
+        return "none, see above"
+    if has_users(started):
+        return started.dashboard_url or stack.dashboard
+    return (
+        f"{link_to(started, stack.dashboard)}\n"
+        f"{'':13}lets in once, for 15 minutes; ./run dashboard link prints another"
+    )
 
 
 def creators(settings: Settings) -> str:
