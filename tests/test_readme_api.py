@@ -33,7 +33,8 @@ async def told(self):
     web.log.info("the log is closed")
 
 Appender.stop = told
-with web.listen(Settings.from_environment()) as listener:
+settings = Settings.from_environment()
+with web.listen(settings.host, settings.port, variable="PORT") as listener:
     web.log.info("listening", port=listener.getsockname()[1])
     config = uvicorn.Config(names["app"], log_config=None, access_log=False)
     try:

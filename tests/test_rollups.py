@@ -25,7 +25,7 @@ from tests.test_payments_view import invoice, price, subscription
 from workers.commands.rollups import rollups
 from workers.database import apply_schema
 from workers.rollups import check, refresh, repair, waiting
-from workers.simulator import observed, simulate
+from workers.simulator import simulate
 
 TABLES = ("payment_rollups", "settlement_rollups")
 
@@ -51,7 +51,7 @@ def rows(pipeline: Pipeline) -> Any:
 
 
 BUSINESS = simulate(seed=5, payments=20, subscriptions=5, days=40)
-EVENTS = list(observed(BUSINESS.events))
+EVENTS = BUSINESS.observed
 
 
 def test_they_hold_what_the_rows_of_a_whole_business_add_up_to(pipeline, connection):
