@@ -5,8 +5,9 @@ After `./run up` and `./run demo`: `.venv/bin/python -m tests.screenshots URL`, 
 
 import sys
 from pathlib import Path
+from urllib.parse import urljoin
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import BrowserContext, expect
 
 from tests.browser import running_browser
 
@@ -19,13 +20,14 @@ PICTURES = {
 }
 
 
-def picture(browser: Browser, url: str, name: str) -> None:
+def picture(browser: BrowserContext, url: str, name: str) -> None:
     """One of PICTURES, kept in docs/."""
     scheme, width, height = PICTURES[name]
-    page = browser.new_page(viewport={"width": width, "height": height})
+    page = browser.new_page()
+    page.set_viewport_size({"width": width, "height": height})
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
-    page.goto(url)
-    page.goto(url.partition("?")[0] + VIEW)
+    page.goto(url)  # the first time it lets in, after that whoever is in is led on
+    page.goto(urljoin(url, f"/{VIEW}"))
     expect(page.locator("[data-pending]")).to_have_count(0, timeout=30_000)
     expect(page.locator("#revenue .js-plotly-plot .main-svg").first).to_be_visible()
     page.screenshot(path=DOCS / name)
@@ -35,8 +37,9 @@ def picture(browser: Browser, url: str, name: str) -> None:
 def main() -> None:
     """Take all of them."""
     with running_browser() as browser:
+        context = browser.new_context()
         for name in PICTURES:
-            picture(browser, sys.argv[1], name)
+            picture(context, sys.argv[1], name)
 
 
 if __name__ == "__main__":
