@@ -15,7 +15,7 @@ import psutil
 
 from workers.stack import Stack, find
 
-START_SECONDS = 30
+START_SECONDS = 60
 SERVERS = ("REDIS_URL", "DATABASE_URL", "STRIPE_WEBHOOK_SECRET")
 
 
