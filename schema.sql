@@ -56,6 +56,7 @@ CREATE TABLE IF NOT EXISTS heads (
     touched     xid8     NOT NULL DEFAULT pg_current_xact_id(),
     PRIMARY KEY (account, livemode, object, object_id)
 );
+CREATE INDEX IF NOT EXISTS heads_by_id ON heads (object_id text_pattern_ops);
 COMMENT ON TABLE heads IS 'Which event is the newest of each Stripe object: the one place that knows order.';
 COMMENT ON COLUMN heads.place IS 'The newest event''s place in events; null where the object''s events all turned out to be another''s.';
 COMMENT ON COLUMN heads.touched IS 'The transaction that last brought an event of this object, for rebuilds.';
@@ -242,6 +243,7 @@ CREATE TABLE IF NOT EXISTS customers (
     PRIMARY KEY (account, livemode, id)
 );
 CREATE INDEX IF NOT EXISTS customers_by_user ON customers (user_id) WHERE user_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS customers_by_email ON customers (lower(email)) WHERE email IS NOT NULL;
 COMMENT ON TABLE customers IS 'One row a customer, as Stripe last described it. Deleted ones stay.';
 COMMENT ON COLUMN customers.id IS 'Stripe''s id of the customer, cus_…';
 COMMENT ON COLUMN customers.email IS 'The customer''s e-mail address.';
@@ -289,6 +291,10 @@ CREATE TABLE IF NOT EXISTS payment_intents (
 CREATE INDEX IF NOT EXISTS payment_intents_by_creation ON payment_intents (created_at);
 CREATE INDEX IF NOT EXISTS payment_intents_by_customer ON payment_intents (customer_id);
 CREATE INDEX IF NOT EXISTS payment_intents_by_invoice ON payment_intents (invoice_id) WHERE invoice_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS payment_intents_by_order ON payment_intents (order_id) WHERE order_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS payment_intents_by_order_number ON payment_intents (order_number) WHERE order_number IS NOT NULL;
+CREATE INDEX IF NOT EXISTS payment_intents_by_user ON payment_intents (user_id) WHERE user_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS payment_intents_by_receipt ON payment_intents (lower(receipt_email)) WHERE receipt_email IS NOT NULL;
 COMMENT ON TABLE payment_intents IS 'One row a PaymentIntent, as Stripe last described it. The view payments joins what other objects tell of it.';
 COMMENT ON COLUMN payment_intents.id IS 'Stripe''s id of the PaymentIntent, pi_…';
 COMMENT ON COLUMN payment_intents.amount IS 'What is to be paid, in minor units of currency.';
@@ -721,6 +727,8 @@ CREATE TABLE IF NOT EXISTS invoices (
 );
 CREATE INDEX IF NOT EXISTS invoices_by_payment_intent ON invoices (payment_intent_id) WHERE payment_intent_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS invoices_by_subscription ON invoices (subscription_id) WHERE subscription_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS invoices_by_customer ON invoices (customer_id) WHERE customer_id IS NOT NULL;
+CREATE INDEX IF NOT EXISTS invoices_by_number ON invoices (number) WHERE number IS NOT NULL;
 COMMENT ON TABLE invoices IS 'Invoices, as Stripe last described each. A draft that was deleted is gone.';
 COMMENT ON COLUMN invoices.id IS 'Stripe''s id, in_…';
 COMMENT ON COLUMN invoices.number IS 'The number that the customer sees; null while a draft.';

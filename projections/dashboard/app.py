@@ -20,6 +20,7 @@ from projections.dashboard.ended import Ended
 from projections.dashboard.entrance import Entrance
 from projections.dashboard.gate import Gate
 from projections.dashboard.links import Links
+from projections.dashboard.lives import Lives
 from projections.dashboard.meanings import Meanings
 from projections.dashboard.overview import Overview
 from projections.dashboard.pages import Pages
@@ -27,6 +28,7 @@ from projections.dashboard.policy import Policy
 from projections.dashboard.pulse import Taker
 from projections.dashboard.reader import Reader
 from projections.dashboard.refusals import REFUSALS
+from projections.dashboard.search import Search
 from projections.dashboard.security import SecurityHeaders
 from projections.dashboard.sessions import Sessions
 from projections.dashboard.shared import Shared
@@ -69,6 +71,8 @@ def create_dashboard(settings: Settings) -> Starlette:
         dashboard.pages,
     )
 
+    search, lives = Search(reader, dashboard.pages), Lives(reader, dashboard.pages)
+
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         tasks = [asyncio.create_task(dashboard.changes.watch()), asyncio.create_task(overview.keep_warm())]
@@ -83,7 +87,7 @@ def create_dashboard(settings: Settings) -> Starlette:
             await shared.close()
 
     app = Starlette(
-        routes=[*routes(dashboard, overview), *entrance.routes()],
+        routes=[*routes(dashboard, overview), *entrance.routes(), *search.routes(), *lives.routes()],
         middleware=[
             Middleware(SecurityHeaders),
             Middleware(RequestLog),

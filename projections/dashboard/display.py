@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from ingest.money import BadAmount, decimals_of
 
@@ -101,6 +101,17 @@ def period(at: datetime | None, by: str, zone: str, *, brief: bool = False) -> s
     if by == "quarter":
         return f"Q{(local.month + 2) // 3} {local:%Y}"
     return f"{local:{PERIODS.get(by, '%-d %b' if brief else '%-d %b %Y')}}"
+
+
+def is_zone(name: str) -> bool:
+    """Whether there is a time zone of this name."""
+    return name in available_timezones()
+
+
+def event(kind: str) -> str:
+    """A type of event: customer.subscription.trial_will_end is Customer subscription: trial will end."""
+    subject, _, what = kind.rpartition(".")
+    return f"{words(subject.replace('.', ' '))}: {what.replace('_', ' ')}" if subject else words(what)
 
 
 def words(name: Any) -> str:

@@ -11,6 +11,9 @@ from starlette.types import ExceptionHandler
 
 from projections.dashboard.view import BadView
 
+_PLAIN = {"Not Found", "Method Not Allowed"}
+"""What Starlette says where nobody said more."""
+
 
 async def answer_away(request: Request, _error: Exception) -> Response:
     """Postgres does not answer, or not in time: the page says so, and tries again by itself."""
@@ -32,7 +35,8 @@ async def answer_bad_view(request: Request, error: Exception) -> Response:
 async def answer_unrouted(request: Request, error: Exception) -> Response:
     """The router's 404 and 405."""
     assert isinstance(error, HTTPException)
-    return _refusal(request, error.status_code, "There is no such page", headers=error.headers)
+    told = "" if error.detail in _PLAIN else error.detail
+    return _refusal(request, error.status_code, "There is no such page", told, headers=error.headers)
 
 
 def _refusal(
