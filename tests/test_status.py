@@ -113,6 +113,22 @@ def test_a_database_of_an_older_release_asks_for_one(pipeline: Pipeline, setting
     assert [] == examine(settings).rebuild_due
 
 
+def test_it_asks_before_the_new_release_drains_anything(pipeline: Pipeline, settings: Settings) -> None:
+    pipeline.deliver(*customers(1))
+    pipeline.run()
+    pipeline.database.execute("DELETE FROM configuration WHERE name IN ('folds', 'mrr_rules')")
+    assert ["How events are read"] == examine(settings).rebuild_due
+    other = settings.model_copy(update={"mrr_churn_at": "request"})
+    assert ["How events are read", "MRR_…"] == examine(other).rebuild_due
+    list(Rebuild(other).run())
+    assert [] == examine(other).rebuild_due
+
+
+def test_a_database_that_has_no_events_asks_for_none(pipeline: Pipeline, settings: Settings) -> None:
+    pipeline.database.execute("DELETE FROM configuration WHERE name IN ('folds', 'mrr_rules', 'plans')")
+    assert [] == examine(settings).rebuild_due
+
+
 def test_a_ledger_that_does_not_add_up_is_an_alarm(pipeline: Pipeline, settings: Settings) -> None:
     pipeline.deliver(billing.event("customer.subscription.created", billing.subscription(discounts=["di_1"])))
     pipeline.run()

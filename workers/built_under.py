@@ -25,7 +25,7 @@ _REMEMBER = """
 INSERT INTO configuration AS kept (name, value) VALUES (%s, %s)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value
 """
-_KNOWN = "SELECT name, value FROM configuration WHERE name = ANY(%s) ORDER BY name"
+_KNOWN = "SELECT name, value FROM configuration WHERE name = ANY(%s)"
 
 _PLANS, _RULES, _FOLDS = "plans", "mrr_rules", "folds"
 WHAT = {_PLANS: "STRIPE_PRICE_…", _RULES: "MRR_…", _FOLDS: "How events are read"}
@@ -65,10 +65,12 @@ def remember(connection: "Connection[Any]", settings: Settings) -> None:
 
 
 def changed(connection: "Connection[Any]", settings: Settings) -> list[str]:
-    """What changed since the rows were built, so that a rebuild is due."""
+    """What changed since the rows were built, so that a rebuild is due; told before a drain begins, too."""
+    [(new,)] = connection.execute(_NEW).fetchall()
     now = dict(_now(settings))
-    known = connection.execute(_KNOWN, [list(now)]).fetchall()
-    return [WHAT[name] for name, value in known if now[name] != value]
+    before = now if new else {**now, **_BEFORE}
+    known = {**before, **dict(connection.execute(_KNOWN, [list(now)]).fetchall())}
+    return [WHAT[name] for name in sorted(now) if known[name] != now[name]]
 
 
 def _now(settings: Settings) -> Iterator[tuple[str, str]]:
