@@ -68,8 +68,9 @@ function layout(drawing, width) {
 }
 
 async function draw(place, address) {
-  const drawing = JSON.parse(place.nextElementSibling.textContent);
   const Plotly = await load(address);
+  if (!place.isConnected) return; // what is new took its place while it waited for its turn
+  const drawing = JSON.parse(place.nextElementSibling.textContent);
   await Plotly.react(place, drawing.series.map((series) => trace(series, drawing)), layout(drawing, place.clientWidth), CONFIG);
 }
 
