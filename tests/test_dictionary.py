@@ -33,7 +33,7 @@ def test_everything_that_can_be_read_is_described(settings: Settings) -> None:
 def test_it_has_what_analysts_may_read_and_nothing_else(run: Run) -> None:
     names = {entry["name"] for entry in json.loads(run("--json").output)}
     assert {"payments", "fx_rates", "fx_rate", "mrr_movements"} <= names
-    assert not names & {"heads", "checkpoints", "configuration", "outbox"}
+    assert not names & {"heads", "configuration", "outbox"}
 
 
 def test_one_entry_has_its_columns_parameters_and_types(run: Run) -> None:
