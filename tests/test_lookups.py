@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from psycopg import OperationalError
 from pydantic import SecretStr
 from redis import Redis
 
@@ -386,6 +388,21 @@ def test_what_the_tables_named_before_there_were_lookups_is_wanted_once(stripe: 
     assert [] == stripe.lookups()
     assert [("new", 10_00, False)] == stripe.ledger()
     assert not seed(stripe.database)
+
+
+def test_that_is_wanted_also_where_the_database_was_away_at_first(
+    stripe: Observing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(stripe.double.account, stripe.charge())
+    stripe.drain()
+    stripe.database.execute("TRUNCATE lookups")
+    with stripe.observer() as observer:
+        with monkeypatch.context() as away:
+            away.setattr("workers.observer.dial", Mock(side_effect=OperationalError))
+            with pytest.raises(OperationalError):
+                observer.run_once()
+        observer.run_once()
+        assert ["balance_transaction"] == [kind for (kind,) in stripe.lookups("object")]
 
 
 # ------------------------------------------------------------------ once, and whatever fails

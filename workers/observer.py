@@ -66,9 +66,9 @@ class Observer:
         Raises what AWAY names while a server is: nothing is lost by that.
         """
         if not self._seeded:
-            self._seeded = True
             if seed(self._connected()):
                 log.info("what the tables named before is wanted, too")
+            self._seeded = True
         paused = self._pause.now() is not None
         if monotonic() < self._rests_until or (paused and not self._pause.may_try()):
             return 0
