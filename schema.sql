@@ -3185,7 +3185,8 @@ BEGIN ATOMIC
         WINDOW so_far AS (PARTITION BY size.cohort, size.currency ORDER BY number.number)
     ), unplaced AS (
         SELECT placed.currency, count(*) AS customers FROM placed
-        WHERE placed.first_paid_at IS NULL GROUP BY placed.currency
+        WHERE placed.first_paid_at IS NULL OR placed.first_paid_at >= (SELECT max(month.told_until) FROM month)
+        GROUP BY placed.currency
     )
     SELECT first.period_start, (grown.number - grown.cohort)::integer, month.told_until,
         coalesce(retention_cohorts.livemode, default_livemode()), grown.currency,
@@ -3210,7 +3211,7 @@ cohort_mrr: with how much MRR they began, in minor units a month.
 mrr: what they come to then, in minor units a month.
 mrr_retention: mrr ÷ cohort_mrr; above 1 where those who stay pay more than left.
 incomplete: those whose MRR then leaves something out that is known only by its id, as a coupon.
-customers_without_cohort: incomplete: customers of the currency who had MRR before the range ended and are in no cohort: what they paid first was not seen (an opening), or they have not paid yet.';
+customers_without_cohort: incomplete: customers of the currency who had MRR before the range ended and are in no cohort: what they paid first was not seen (an opening), or they had not paid yet.';
 
 -- ------------------------------------------------------------ metrics: what adds up
 

@@ -102,6 +102,18 @@ def test_who_has_not_paid_or_was_found_paying_is_in_no_cohort_and_is_counted(pip
     assert {(1, 2)} == {(row["cohort_customers"], row["customers_without_cohort"]) for row in rows}
 
 
+def test_who_pays_only_after_the_range_has_not_paid_by_then(pipeline: Pipeline) -> None:
+    happen(
+        pipeline,
+        begins("cus_1", MONTH),
+        pays("cus_1", on=0),
+        begins("cus_2", MONTH),
+        pays("cus_2", on=30),  # in December
+    )
+    [row] = ask(pipeline, "retention_cohorts", SINCE, datetime(2023, 12, 1, tzinfo=UTC))
+    assert (1, 1) == (row["cohort_customers"], row["customers_without_cohort"])
+
+
 def test_a_month_begins_at_midnight_of_its_time_zone(pipeline: Pipeline) -> None:
     late = (datetime(2023, 11, 30, 23, 30, tzinfo=UTC) - day(0)) / timedelta(days=1)
     happen(pipeline, begins("cus_1", MONTH, on=late), pays("cus_1", on=late))
