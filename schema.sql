@@ -1557,6 +1557,16 @@ COMMENT ON COLUMN mrr_movements.price_id IS 'The price of that plan.';
 COMMENT ON COLUMN mrr_movements.source IS 'Which endpoint received the event that began or brought what changed: the last part of /webhooks/{source}.';
 COMMENT ON COLUMN mrr_movements.stale IS 'Whether a newer event of a subscription of it could not be digested: see dead_letters.';
 
+CREATE OR REPLACE FUNCTION half_even(amount numeric)
+RETURNS numeric
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN round(amount, 20) - floor(round(amount, 20)) = 0.5 THEN 2 * round(round(amount, 20) / 2)
+    ELSE round(amount)
+END;
+COMMENT ON FUNCTION half_even IS 'A whole number: the nearest one, of two as near the even one.
+amount: what to round; within 20 decimals of the middle it is in the middle.';
+
 CREATE OR REPLACE FUNCTION exact_amount(fraction text)
 RETURNS numeric
 LANGUAGE sql IMMUTABLE
@@ -1573,6 +1583,7 @@ RETURNS numeric
 LANGUAGE sql IMMUTABLE
 BEGIN ATOMIC
     SELECT CASE
+        WHEN coalesce(eligible.amount, 0) = 0 THEN 0
         WHEN percent_off IS NOT NULL THEN eligible.amount * least(percent_off, 100) / 100
         WHEN amounts_off ? currency
             THEN least(eligible.amount, (amounts_off ->> currency)::numeric / eligible.shortest_period)
@@ -1584,7 +1595,7 @@ BEGIN ATOMIC
         WHERE products IS NULL OR part.product = ANY (products)
     ) AS eligible;
 END;
-COMMENT ON FUNCTION discount_off IS 'What a discount takes off a month, exactly, in minor units; null where that is not known, or there is nothing to take it off.
+COMMENT ON FUNCTION discount_off IS 'What a discount takes off a month, exactly, in minor units: 0 where there is nothing to take it off, null where that is not known.
 parts: what it comes off, as subscription_versions.mrr has it.
 currency: that of the parts.
 percent_off: what it takes off in per cent; null where it takes off an amount.
@@ -1595,10 +1606,8 @@ CREATE OR REPLACE VIEW scheduled_churn AS
 SELECT version.account, version.livemode, version.subscription_id,
     coalesce(version.cancel_at, latest.current_period_end) AS due_at,
     version.customer_id, version.plan_type, version.price_id, version.currency,
-    round(exact_amount(span.amount) - coalesce(CASE WHEN inherited.subtracts THEN discount_off(
-        span.parts, version.currency, inherited.percent_off, inherited.amounts_off, inherited.products
-    ) END, 0))::bigint AS monthly_amount,
-    span.incomplete OR (inherited.cause IS NOT NULL AND inherited.subtracts IS NULL) AS monthly_amount_incomplete,
+    half_even(round(exact_amount(span.amount) - coalesce(taken.off, 0), 10))::bigint AS monthly_amount,
+    span.incomplete OR (inherited.cause IS NOT NULL AND taken.off IS NULL) AS monthly_amount_incomplete,
     latest.canceled_at AS requested_at, latest.cancellation_reason AS reason,
     latest.cancellation_feedback AS feedback, latest.cancellation_comment AS comment,
     version.source, version.updated_at, version.stale
@@ -1616,8 +1625,14 @@ JOIN LATERAL jsonb_to_recordset(version.mrr)
     ))
 LEFT JOIN customer_discounts AS inherited
     ON inherited.account = version.account AND inherited.livemode = version.livemode
-    AND inherited.customer_id = version.customer_id AND jsonb_typeof(span.parts) = 'array'
+    AND inherited.customer_id = version.customer_id AND inherited.subtracts IS NOT false
+    AND jsonb_typeof(span.parts) = 'array' AND span.parts <> '[]'
     AND inherited.since <= now() AND now() < coalesce(inherited.until, 'infinity')
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN inherited.subtracts THEN discount_off(
+        span.parts, version.currency, inherited.percent_off, inherited.amounts_off, inherited.products
+    ) END AS off
+) AS taken
 WHERE latest.id = version.subscription_id
     AND version.valid_to IS NULL AND version.counts AND version.cancellation_scheduled;
 COMMENT ON VIEW scheduled_churn IS 'Recurring revenue that is known to end: subscriptions that count and whose cancellation is scheduled. When it takes effect it is in churn and mrr_movements instead.';
@@ -2024,16 +2039,6 @@ RETURN CASE
 END;
 COMMENT ON FUNCTION currency_decimals IS 'How many decimals Stripe''s amounts of a currency have: 1250 of eur are 12.50. Null for a currency that Stripe has not.
 currency: three letters.';
-
-CREATE OR REPLACE FUNCTION half_even(amount numeric)
-RETURNS numeric
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE
-    WHEN round(amount, 20) - floor(round(amount, 20)) = 0.5 THEN 2 * round(round(amount, 20) / 2)
-    ELSE round(amount)
-END;
-COMMENT ON FUNCTION half_even IS 'A whole number: the nearest one, of two as near the even one.
-amount: what to round; within 20 decimals of the middle it is in the middle.';
 
 -- Both legs of a cross are of one day: rates of two days make a price that nobody ever quoted.
 CREATE OR REPLACE FUNCTION fx_rate(currency text, target text, on_date date)
@@ -2682,19 +2687,14 @@ incomplete: those of them whose MRR leaves something out that is known only by i
 
 -- ------------------------------------------------------------ metrics: subscriptions
 
--- Where a customer's discount begins or ends, a span is cut; the ledger does the same.
+-- Where a customer's discount begins or ends, a span is cut; the ledger does the same. Few customers have one, so those
+-- who have none are told apart before anything is read of a version.
 CREATE OR REPLACE VIEW subscription_mrr AS
 WITH own AS NOT MATERIALIZED (
     SELECT version.account, version.livemode, version.subscription_id, version.number, version.customer_id,
         version.status, version.plan_type, version.price_id, version.interval, version.interval_count,
         version.currency, begun.since, span.until, exact_amount(span.amount) AS amount, span.incomplete,
-        jsonb_typeof(span.parts) = 'array' AND EXISTS (
-            SELECT FROM customer_discounts AS inherited
-            WHERE inherited.account = version.account AND inherited.livemode = version.livemode
-                AND inherited.customer_id = version.customer_id AND inherited.subtracts IS NOT false
-                AND inherited.since < coalesce(span.until, 'infinity')
-                AND coalesce(inherited.until, 'infinity') > begun.since
-        ) AS inherits, span.parts
+        CASE WHEN jsonb_typeof(span.parts) = 'array' THEN nullif(span.parts, '[]') END AS parts
     FROM subscription_versions AS version
     CROSS JOIN LATERAL jsonb_to_recordset(version.mrr) AS span (
         since timestamptz, until timestamptz, amount text, incomplete boolean, parts jsonb, awaits_payment boolean
@@ -2712,17 +2712,16 @@ WITH own AS NOT MATERIALIZED (
 SELECT own.account, own.livemode, own.subscription_id, own.number, own.customer_id, own.status, own.plan_type,
     own.price_id, own.interval, own.interval_count, own.currency, own.since, own.until, own.amount, own.incomplete
 FROM own
-WHERE own.inherits IS NOT true
+WHERE NOT EXISTS (
+    SELECT FROM customer_discounts AS inherited
+    WHERE inherited.account = own.account AND inherited.livemode = own.livemode
+        AND inherited.customer_id = own.customer_id AND inherited.subtracts IS NOT false
+)
 UNION ALL
 SELECT own.account, own.livemode, own.subscription_id, own.number, own.customer_id, own.status, own.plan_type,
     own.price_id, own.interval, own.interval_count, own.currency, cut.since, cut.until,
-    own.amount - coalesce(CASE WHEN standing.subtracts THEN discount_off(
-        own.parts, own.currency, standing.percent_off, standing.amounts_off, standing.products
-    ) END, 0),
-    own.incomplete OR (standing.account IS NOT NULL AND (
-        standing.subtracts IS NULL
-        OR (standing.percent_off IS NULL AND (standing.amounts_off ? own.currency) IS NOT true)
-    ))
+    own.amount - coalesce(taken.off, 0),
+    own.incomplete OR (standing.account IS NOT NULL AND taken.off IS NULL)
 FROM own
 CROSS JOIN LATERAL (
     SELECT bound.since, lead(bound.since, 1, own.until) OVER (ORDER BY bound.since) AS until
@@ -2732,16 +2731,27 @@ CROSS JOIN LATERAL (
         SELECT edge.at
         FROM customer_discounts AS inherited
         CROSS JOIN LATERAL (VALUES (inherited.since), (inherited.until)) AS edge (at)
-        WHERE inherited.account = own.account AND inherited.livemode = own.livemode
+        WHERE own.parts IS NOT NULL
+            AND inherited.account = own.account AND inherited.livemode = own.livemode
             AND inherited.customer_id = own.customer_id AND inherited.subtracts IS NOT false
             AND edge.at > own.since AND edge.at < coalesce(own.until, 'infinity')
     ) AS bound (since)
 ) AS cut
 LEFT JOIN customer_discounts AS standing
-    ON standing.account = own.account AND standing.livemode = own.livemode
+    ON own.parts IS NOT NULL
+    AND standing.account = own.account AND standing.livemode = own.livemode
     AND standing.customer_id = own.customer_id AND standing.subtracts IS NOT false
     AND standing.since <= cut.since AND cut.since < coalesce(standing.until, 'infinity')
-WHERE own.inherits;
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN standing.subtracts THEN discount_off(
+        own.parts, own.currency, standing.percent_off, standing.amounts_off, standing.products
+    ) END AS off
+) AS taken
+WHERE EXISTS (
+    SELECT FROM customer_discounts AS inherited
+    WHERE inherited.account = own.account AND inherited.livemode = own.livemode
+        AND inherited.customer_id = own.customer_id AND inherited.subtracts IS NOT false
+);
 COMMENT ON VIEW subscription_mrr IS 'For how much each subscription counted as MRR, and when: spans of one exact amount, less its own discounts or else its customer''s. Added up by customer and rounded, they are mrr_movements.';
 COMMENT ON COLUMN subscription_mrr.subscription_id IS 'The subscription.';
 COMMENT ON COLUMN subscription_mrr.number IS 'Which of its versions: see subscription_versions.';

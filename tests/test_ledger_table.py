@@ -102,7 +102,34 @@ def test_a_scheduled_cancellation_shows_until_it_takes_effect(pipeline: Pipeline
     assert [] == pipeline.rows("scheduled_churn")
 
 
+def test_what_is_due_is_rounded_as_the_ledger_rounds(pipeline: Pipeline) -> None:
+    asked = {"cancel_at_period_end": True, "cancel_at": NOON + 30 * DAY, "canceled_at": NOON}
+    half = items(item(of=price(amount=30, interval="year")))  # 2.5 a month
+    assert [("cus_1", "new", 2)] == run(pipeline, created(items=half, **asked))
+    assert [2] == [row["monthly_amount"] for row in pipeline.rows("scheduled_churn")]
+
+
 # ------------------------------------------------------------------ customers' discounts
+
+
+@pytest.mark.parametrize(
+    "off, of, complete",
+    [
+        (coupon(amount_off=5_00, currency="jpy"), price(), False),
+        (coupon(amount_off=5_00, currency="jpy", applies_to={"products": ["prod_x"]}), price(), True),
+        ("WELCOME", price(), False),
+        ("WELCOME", price(recurring={"usage_type": "metered"}), True),
+    ],
+)
+def test_what_a_discount_leaves_open_is_told_alike_by_ledger_spans_and_what_is_due(
+    pipeline: Pipeline, off: Any, of: Any, complete: bool
+) -> None:
+    asked = {"cancel_at_period_end": True, "cancel_at": NOON + 30 * DAY, "canceled_at": NOON}
+    told = created(items=items(item(of=of)), **asked)
+    run(pipeline, given_discount("cus_1", -1, off), told)
+    assert complete == (True not in {row["incomplete_after"] for row in pipeline.rows("mrr_movements")})
+    assert [not complete] == [row["incomplete"] for row in pipeline.rows("subscription_mrr")]
+    assert [not complete] == [row["monthly_amount_incomplete"] for row in pipeline.rows("scheduled_churn")]
 
 
 def test_a_discount_heard_of_late_changes_all_of_its_customers_subscriptions(pipeline: Pipeline) -> None:
