@@ -1,6 +1,6 @@
 """What a discount takes off a monthly amount, exactly: a share of it, or so much of each invoice."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
 from typing import NamedTuple
@@ -26,16 +26,14 @@ class Part(NamedTuple):
     amount: Fraction
 
 
-def counting_coupon(
-    discount: Discount, at: datetime, coupons: Mapping[str, Coupon], rules: Rules
-) -> Coupon | None:
+def counting_coupon(discount: Discount, at: datetime, rules: Rules) -> Coupon | None:
     """The discount's coupon where it subtracts at `at`; None where it is over, or of a kind that does not.
 
-    `coupons` are those that are known by their ids. Raises Unknown.
+    Raises Unknown.
     """
     if not rules.durations or (discount.ends_at is not None and discount.ends_at <= at):
         return None
-    coupon = discount.coupon or coupons.get(discount.coupon_id or "")
+    coupon = discount.coupon
     if coupon is None:
         raise Unknown(f"coupon {discount.coupon_id}" if discount.coupon_id else f"discount {discount.id}")
     if coupon.duration not in DURATIONS:

@@ -8,13 +8,13 @@ sums over subscriptions stay exact; round once, at the end.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from math import ceil, floor
 from typing import NamedTuple
 
-from projections.billing_fields import Coupon, Discount, Price, Tier
+from projections.billing_fields import Discount, Price, Tier
 from projections.discounting import Part, Unknown, counting_coupon, less
 from projections.revenue_rules import DEFAULT, Rules
 from projections.subscription_fields import Item, Subscription
@@ -24,23 +24,6 @@ UNCOLLECTED = frozenset({"void", "mark_uncollectible"})
 """Ways to pause collection that give up the money. A `keep_as_draft` puts it off, and still counts."""
 
 MONTHS = {"day": Fraction(12, 365), "week": Fraction(12, 52), "month": Fraction(1), "year": Fraction(12)}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What other objects tell of those that a subscription only names by id.
-
-    Webhooks name discounts since basil (2025-03-31), coupons since clover (2025-09-30), and leave the tiers
-    of prices out since 2020-08-27. `inherited` are the customer's discounts.
-    """
-
-    discounts: Mapping[str, Discount] = field(default_factory=dict)
-    coupons: Mapping[str, Coupon] = field(default_factory=dict)
-    tiers: Mapping[str, tuple[Tier, ...]] = field(default_factory=dict)
-    inherited: tuple[Discount, ...] = ()
-
-
-NOTHING = Known()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,18 +64,16 @@ class DiscountEnd(NamedTuple):
     name: str
 
 
-def monthly_amount(
-    subscription: Subscription, at: datetime, known: Known = NOTHING, rules: Rules = DEFAULT
-) -> MonthlyAmount:
+def monthly_amount(subscription: Subscription, at: datetime, rules: Rules = DEFAULT) -> MonthlyAmount:
     """What the subscription's terms come to a month at the instant `at`, whether or not its status counts.
 
     Of its customer's discounts only those count that are at hand: see `parts`.
     """
-    parts, missing = _list_parts(subscription, known)
+    parts, missing = _list_parts(subscription)
 
     def take_off(discount: Discount, item_ids: Sequence[str]) -> None:
         try:
-            coupon = counting_coupon(_resolved(discount, known), at, known.coupons, rules)
+            coupon = counting_coupon(discount, at, rules)
             if coupon is not None:
                 left = less(coupon, [parts[each] for each in item_ids], subscription.currency)
                 parts.update(zip(item_ids, left, strict=True))
@@ -102,20 +83,15 @@ def monthly_amount(
     for item in subscription.items:
         for discount in item.discounts if item.id in parts else ():
             take_off(discount, [item.id])
-    standing = _standing(subscription, at, known)
+    standing = _standing(subscription, at)
     for discount in standing:
         take_off(discount, list(parts))
     return _sum(subscription, parts, missing, inherits=not standing)
 
 
-def list_amount(subscription: Subscription, known: Known = NOTHING) -> MonthlyAmount:
+def list_amount(subscription: Subscription) -> MonthlyAmount:
     """The monthly amount before all discounts."""
-    return _sum(subscription, *_list_parts(subscription, known))
-
-
-def counts(subscription: Subscription, at: datetime, known: Known = NOTHING, rules: Rules = DEFAULT) -> bool:
-    """Whether it is recurring revenue at the instant `at`: in a counting status, collected, and not free."""
-    return collected(subscription) and not monthly_amount(subscription, at, known, rules).free
+    return _sum(subscription, *_list_parts(subscription))
 
 
 def collected(subscription: Subscription) -> bool:
@@ -128,21 +104,20 @@ def counted_unseen(subscription: Subscription, rules: Rules = DEFAULT) -> bool:
     ended_at, trial_end = subscription.ended_at, subscription.trial_end
     if subscription.status != "canceled" or ended_at is None:
         return False
-    if monthly_amount(subscription, ended_at, rules=rules).free:
+    if monthly_amount(subscription, ended_at, rules).free:
         return False
     return trial_end is None or ended_at > trial_end
 
 
-def discount_ends(subscription: Subscription, after: datetime, known: Known = NOTHING) -> list[DiscountEnd]:
+def discount_ends(subscription: Subscription, after: datetime) -> list[DiscountEnd]:
     """When past `after` the amount changes by itself, though no event comes; in order."""
     listed = [discount for item in subscription.items for discount in item.discounts]
-    listed += (*subscription.discounts, *subscription.inherited, *known.inherited)
-    resolved = [_resolved(discount, known) for discount in listed]
-    ends = {(each.ends_at, each.name) for each in resolved if each.ends_at and each.name}
+    listed += (*subscription.discounts, *subscription.inherited)
+    ends = {(each.ends_at, each.name) for each in listed if each.ends_at and each.name}
     return sorted(DiscountEnd(at, name) for at, name in ends if at > after)
 
 
-def _list_parts(subscription: Subscription, known: Known) -> tuple[dict[str, Part], set[str]]:
+def _list_parts(subscription: Subscription) -> tuple[dict[str, Part], set[str]]:
     """What each licensed item comes to before discounts, by its id, and what is missing."""
     parts: dict[str, Part] = {}
     missing = set() if subscription.items_complete else {"items"}
@@ -150,7 +125,7 @@ def _list_parts(subscription: Subscription, known: Known) -> tuple[dict[str, Par
         if not item.metered:
             try:
                 months = _months(item.price)
-                amount = _period_amount(item, subscription.currency, known) / months
+                amount = _period_amount(item, subscription.currency) / months
                 parts[item.id] = Part(item.price.product_id, months, amount)
             except Unknown as unknown:
                 missing.add(str(unknown))
@@ -176,7 +151,7 @@ def _months(price: Price) -> Fraction:
     return MONTHS[price.interval] * price.interval_count
 
 
-def _period_amount(item: Item, currency: str, known: Known) -> Fraction:
+def _period_amount(item: Item, currency: str) -> Fraction:
     """What the item's quantity costs a billing period, before discounts, in minor units of `currency`."""
     price, quantity = item.price, item.quantity
     if price.currency != currency:  # a price in several currencies shows its default one
@@ -184,10 +159,9 @@ def _period_amount(item: Item, currency: str, known: Known) -> Fraction:
     if quantity is None:
         raise Unknown("quantity")
     if price.billing_scheme == "tiered":
-        tiers = price.tiers or known.tiers.get(price.id)
-        if not tiers or price.tiers_mode not in _BY_TIERS_MODE:
+        if not price.tiers or price.tiers_mode not in _BY_TIERS_MODE:
             raise Unknown(f"tiers {price.id}")
-        return _BY_TIERS_MODE[price.tiers_mode](tiers, quantity)
+        return _BY_TIERS_MODE[price.tiers_mode](price.tiers, quantity)
     if price.unit_amount is None:
         raise Unknown("unit_amount")
     if price.package:
@@ -219,17 +193,10 @@ def _graduated(tiers: Sequence[Tier], quantity: int) -> Fraction:
 _BY_TIERS_MODE = {"volume": _volume, "graduated": _graduated}
 
 
-def _standing(subscription: Subscription, at: datetime, known: Known) -> list[Discount]:
+def _standing(subscription: Subscription, at: datetime) -> list[Discount]:
     """Its own discounts that are not over at `at`; where it has none, those of its customer's at hand."""
-    for discounts in (subscription.discounts, subscription.inherited, known.inherited):
-        resolved = [_resolved(each, known) for each in discounts]
-        standing = [each for each in resolved if each.ends_at is None or each.ends_at > at]
+    for discounts in (subscription.discounts, subscription.inherited):
+        standing = [each for each in discounts if each.ends_at is None or each.ends_at > at]
         if standing:
             return standing
     return []
-
-
-def _resolved(discount: Discount, known: Known) -> Discount:
-    if discount.id is None or discount.coupon_id is not None:
-        return discount
-    return known.discounts.get(discount.id, discount)

@@ -7,11 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.billing_fields import Coupon, Discount, Price
 from projections.recurring import (
-    Known,
     MonthlyAmount,
-    counts,
+    collected,
     discount_ends,
     list_amount,
     monthly_amount,
@@ -37,8 +35,8 @@ AMOUNTS = st.integers(0, 10**9)
 QUANTITIES = st.integers(0, 10_000)
 
 
-def monthly(told: Object, at: datetime = NOW, known: Known | None = None) -> MonthlyAmount:
-    return monthly_amount(Subscription.read(told), at, known or Known())
+def monthly(told: Object, at: datetime = NOW) -> MonthlyAmount:
+    return monthly_amount(Subscription.read(told), at)
 
 
 def cents(told: Object) -> int:
@@ -187,10 +185,10 @@ def test_a_coupon_for_some_products_leaves_the_others():
 
 
 def test_the_customers_discount_applies_only_where_the_subscription_has_none():
-    inherited = Known(inherited=(Discount.read(discount(coupon(percent_off=10), discount_id="di_9")),))
+    customer = {"id": "cus_1", "discount": discount(coupon(percent_off=10), discount_id="di_9")}
     own = discount(coupon(percent_off=50))
-    assert 18_00 == monthly(subscription(), known=inherited).exact
-    assert 10_00 == monthly(subscription(discounts=[own]), known=inherited).exact
+    assert 18_00 == monthly(subscription(customer=customer)).exact
+    assert 10_00 == monthly(subscription(customer=customer, discounts=[own])).exact
 
 
 def test_a_coupons_amount_in_another_currency_is_taken_in_the_subscriptions():
@@ -221,24 +219,6 @@ def test_what_rests_on_something_unknown_is_incomplete_and_leaves_that_out(told,
     assert (rest, True, False) == (amount.exact, amount.incomplete, amount.free)
 
 
-def test_what_other_objects_tell_completes_the_amount():
-    half = Coupon.read(coupon(percent_off=50))
-    named = Discount.read(discount("coupon_1"))
-    by_coupon = Known(coupons={"coupon_1": half})
-    by_both = Known(coupons={"coupon_1": half}, discounts={"di_1": named})
-    tiered = price(amount=None, billing_scheme="tiered", tiers_mode="volume")
-    tiers = Price.read(tiered | {"tiers": [{"up_to": None, "unit_amount": 3_00}]}).tiers
-    by_tiers = Known(tiers={"price_pro": tiers or ()})
-    found = [
-        monthly(subscription(discounts=[discount("coupon_1")]), known=by_coupon),
-        monthly(subscription(discounts=["di_1"]), known=by_both),
-        monthly(subscription(item(of=tiered)), known=by_tiers),
-    ]
-    assert [(10_00, False), (10_00, False), (3_00, False)] == [
-        (each.exact, each.incomplete) for each in found
-    ]
-
-
 # ------------------------------------------------------------------ what counts
 
 
@@ -260,7 +240,8 @@ def test_what_other_objects_tell_completes_the_amount():
     ],
 )
 def test_a_subscription_counts_while_it_is_active_collected_and_not_free(changes, counting):
-    assert counting == counts(Subscription.read(subscription(**changes)), NOW)
+    told = subscription(**changes)
+    assert counting == (collected(Subscription.read(told)) and not monthly(told).free)
 
 
 # ------------------------------------------------------------------ laws
