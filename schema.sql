@@ -376,6 +376,7 @@ CREATE INDEX IF NOT EXISTS charges_by_intent ON charges (payment_intent_id);
 CREATE INDEX IF NOT EXISTS charges_by_invoice ON charges (invoice_id) WHERE invoice_id IS NOT NULL;
 CREATE INDEX IF NOT EXISTS charges_by_payer ON charges (payer, created_at)
     WHERE payer IS NOT NULL AND paid AND amount_captured > 0;
+CREATE INDEX IF NOT EXISTS charges_by_any_payer ON charges (payer) WHERE payer IS NOT NULL;
 COMMENT ON TABLE charges IS 'One row a charge, that is an attempt to take money, as Stripe last described it. A charge without a PaymentIntent (payment_intent_id IS NULL) is in no row of payments.';
 COMMENT ON COLUMN charges.id IS 'Stripe''s id of the charge, ch_… or py_…';
 COMMENT ON COLUMN charges.payment_intent_id IS 'The PaymentIntent that it is an attempt of; null for what old integrations charge directly.';

@@ -8,6 +8,7 @@ from tests.conftest import Servers, namespace
 from tests.dashboard_site import Site, serving_site
 from tests.events import NOW, customer, event, intent
 from tests.payments import CHARGE
+from tests.web_process import until
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +65,15 @@ def test_what_is_unknown_says_what_can_be_searched(site: Site) -> None:
 def test_another_page_cannot_search(site: Site) -> None:
     refused = site.process.submit("/search", {"term": "pi_1"}, Origin="https://elsewhere.example")
     assert refused.status == 403
+
+
+def test_the_latest_payments_lead_to_their_lives(site: Site) -> None:
+    page = site.process.get("/figures/latest?mode=test").body.decode()
+    assert 'href="/life/payment_intent/pi_1?mode=test"' in page
+
+
+def test_no_search_term_is_written_to_the_log(site: Site) -> None:
+    before = len(site.process.lines())
+    site.process.submit("/search", {"term": "ada@example.com"})
+    until(lambda: len(site.process.lines()) > before)
+    assert b"ada" not in site.process.output().lower()

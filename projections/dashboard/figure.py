@@ -27,11 +27,14 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the query's; `title` where its name in words would not do."""
+    """A column of the query's; `title` where its name in words would not do. `life` is the type
+    of object whose ids it holds: each leads to its life.
+    """
 
     name: str
     kind: Kind
     title: str = ""
+    life: str = ""
 
 
 @dataclass(frozen=True)

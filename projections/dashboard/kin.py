@@ -20,8 +20,11 @@ bills AS (
     UNION SELECT %(invoice)s
 ),
 bills_paid AS (
-    SELECT links.payment_intent_id, links.charge_id FROM bills
-    JOIN invoice_payment_links AS links ON links.invoice_id = bills.id JOIN mine USING (account, livemode)
+    SELECT told.payment_intent_id, told.charge_id FROM bills
+    JOIN invoice_payments AS told ON told.invoice_id = bills.id JOIN mine USING (account, livemode)
+    UNION
+    SELECT payment_intent_id, charge_id FROM bills
+    JOIN invoices USING (id) JOIN mine USING (account, livemode)
 ),
 named AS (
     SELECT %(charge)s::text AS id

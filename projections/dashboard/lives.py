@@ -86,7 +86,7 @@ class Lives:
         self._pages = pages
 
     def routes(self) -> list[Route]:
-        return [Route("/life/{kind}/{name}", self.show)]
+        return [Route("/life/{kind}/{name:path}", self.show)]
 
     async def show(self, request: Request) -> Response:
         """One page of a life."""

@@ -198,7 +198,7 @@ FIGURES = (
         """,
         columns=(
             Column("created_at", Kind.INSTANT, "Made at"),
-            Column("id", Kind.ID, "Payment"),
+            Column("id", Kind.ID, "Payment", life="payment_intent"),
             Column("status", Kind.NAME),
             Column("payment_method_type", Kind.NAME, "Method"),
             Column("amount", Kind.MONEY),
