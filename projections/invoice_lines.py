@@ -6,8 +6,9 @@ Stripe embeds the first ten lines; `invoices.lines_complete` says whether these 
 from collections.abc import Iterator
 
 from ingest.event import Event
-from projections.billing_fields import Line, decimal_text, invoice_lines, tax
+from projections.billing_fields import decimal_text
 from projections.fields import instant, metadata, nested, optional, required
+from projections.invoice_fields import Line, invoice_lines, tax
 from projections.plan_types import plan_type_of_id
 from projections.projection import Plans, Projection, Row
 

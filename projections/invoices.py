@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 from ingest.event import Event
-from projections.billing_fields import invoice_status, invoice_subscription, tax
 from projections.fields import (
     customer_of,
     id_of,
@@ -14,6 +13,7 @@ from projections.fields import (
     required,
     required_instant,
 )
+from projections.invoice_fields import invoice_status, invoice_subscription, tax
 from projections.projection import Projection, Row
 
 

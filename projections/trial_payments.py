@@ -6,8 +6,8 @@ There are rows only where the configured rules have it count from its first paym
 from collections.abc import Iterator
 
 from ingest.event import Event
-from projections.billing_fields import invoice_status, invoice_subscription
 from projections.fields import customer_of, instant, nested, optional, required
+from projections.invoice_fields import invoice_status, invoice_subscription
 from projections.projection import Projection, Row
 from projections.revenue_rules import Rules
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
 from ingest.event import Event
-from projections.billing_fields import invoice_subscription
+from projections.invoice_fields import invoice_subscription
 from tests.billing_objects import NOON
 from tests.ledger_pipeline import TABLES, created, discounts_of, ledger, quantity, run, updated
 from tests.pipeline import Pipeline, delivered
