@@ -84,7 +84,7 @@ export function listen(place, changed) {
     if (text.textContent !== words) text.textContent = words;
   };
   const source = new EventSource(place.dataset.live);
-  source.addEventListener("open", () => say(true, "Live"));
+  source.addEventListener("open", () => say(true, "Refreshes by itself"));
   source.addEventListener("error", () => say(false, "Reconnecting"));
   source.addEventListener("changed", (event) => changed(Number(event.data)));
 }
