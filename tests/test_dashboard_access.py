@@ -152,6 +152,13 @@ class TestSessions:
         dashboard.enter().submit("/logout", {})
         assert dashboard.get("/").status == 303
 
+    def test_logging_out_needs_no_home_that_can_be_written_where_redis_keeps_it(self, serve, tmp_path):
+        dashboard = serve(**USERS)
+        dashboard.log_in("jenny", PASSWORD)
+        (tmp_path / keeping.SPENT).write_text("in the way of the marks")
+        assert (303, "/login") == seen(dashboard.submit("/logout", {}))
+        assert dashboard.get("/").status == 303
+
     def test_a_user_who_is_gone_or_has_another_password_is_logged_out(self, serve):
         before = serve(**USERS)
         before.log_in("jenny", PASSWORD)
@@ -219,7 +226,9 @@ class TestPasswords:
 
     def test_a_log_in_that_is_too_long_is_not_read(self, serve):
         dashboard = serve(**USERS)
-        assert dashboard.log_in("jenny", "x" * 5000).status == 413
+        answer = dashboard.log_in("jenny", "x" * 5000)
+        assert answer.status == 413
+        assert b"no such page" not in answer.body
 
     def test_neither_names_nor_passwords_nor_tokens_are_logged(self, serve, tmp_path, redis):
         dashboard = serve(**USERS)

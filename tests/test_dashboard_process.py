@@ -2,10 +2,15 @@
 
 import json
 import socket
+from uuid import uuid4
 
 import pytest
+from psycopg.sql import SQL, Identifier
 
+from tests.conftest import with_search_path
 from tests.dashboard_process import DashboardProcess
+from tests.web_process import until
+from workers.database import apply_schema, connect
 
 
 @pytest.fixture
@@ -51,3 +56,64 @@ def test_without_a_database_it_says_so_and_goes_on():
         assert json.loads(away.get("/healthz").body) == {"status": "alive"}
     finally:
         away.close()
+
+
+def test_before_there_are_tables_it_says_so_and_begins_by_itself_when_there_are(servers):
+    name = f"test_{uuid4().hex[:12]}"
+    with connect(servers.database_url) as database:
+        database.execute(SQL("CREATE SCHEMA {0}").format(Identifier(name)))
+        early = DashboardProcess(with_search_path(servers.database_url, name)).enter()
+        try:
+            answer = early.get("/")
+            assert (answer.status, answer.headers["Refresh"]) == (503, "5")
+            assert b"The tables are not there yet" in answer.body
+            database.execute(SQL("SET search_path TO {}").format(Identifier(name)))
+            apply_schema(database)
+            assert b"What it means" in early.get("/").body
+            database.execute(
+                "INSERT INTO events (event_id, type, created_at, source, account, livemode, object,"
+                " received_at, log_partition, log_id, payload)"
+                " VALUES ('evt_1', 'ping', now(), 'default', 'default', true, 'ping', now(), 0, '1-0', '{}')"
+            )
+            until(lambda: b"data: " in first_lines(early, "/changes"))
+        finally:
+            early.close()
+            database.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(name)))
+
+
+def first_lines(dashboard, path):
+    """What a stream sends within a moment."""
+    with socket.create_connection(("127.0.0.1", dashboard.port), 10) as page:
+        page.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nCookie: {dashboard.cookie}\r\n\r\n".encode())
+        page.settimeout(0.3)
+        told = b""
+        try:
+            while part := page.recv(4096):
+                told += part
+        except TimeoutError:
+            return told
+        return told
+
+
+def test_a_redis_that_does_not_answer_is_not_waited_for_by_every_request(settings):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        dashboard = DashboardProcess(settings.database_url, REDIS_URL=url).enter()
+        try:
+            assert [303] * 20 == [dashboard.get("/login").status for _ in range(20)]
+            assert len(waiting(silent)) < 10
+        finally:
+            dashboard.close()
+
+
+def waiting(listener):
+    """The connections that nobody has accepted."""
+    listener.settimeout(0.2)
+    found = []
+    try:
+        while True:
+            connection, _ = listener.accept()
+            connection.close()
+            found.append(connection)
+    except TimeoutError:
+        return found

@@ -45,6 +45,7 @@ def test_weeks_begin_on_monday() -> None:
         ({"currency": "EUR"}, "currency is three small letters"),
         ({"source": "a b"}, "source is the last part"),
         ({"zone": "../etc/passwd"}, "zone is the name of a time zone"),
+        ({"zone": "localtime"}, "zone is the name of a time zone"),
         ({"mode": "both"}, "mode is one of live, test"),
         ({"limit": "7"}, "there is no parameter of this name"),
     ],

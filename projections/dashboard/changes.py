@@ -33,19 +33,21 @@ class Changes:
         while True:
             try:
                 rows = await self._reader.rows(_NEWEST)
-            except psycopg.OperationalError:
-                rows = []
-            newest = rows[0]["place"] if rows else None
-            self._places.append((time.monotonic(), newest or 0))
-            if newest not in (self.newest, None):
-                self.newest = newest
-                await self._tell()
+            except psycopg.Error:  # away, or its tables are not made yet
+                self._places.clear()
+            else:
+                newest = rows[0]["place"] if rows else None
+                self._places.append((time.monotonic(), newest or 0))
+                if newest not in (self.newest, None):
+                    self.newest = newest
+                    await self._tell()
             await asyncio.sleep(LOOK_SECONDS)
 
-    def a_minute_ago(self) -> tuple[int, float]:
-        """The place of the newest event of up to a minute ago, and how many seconds ago that was."""
+    def a_minute_ago(self) -> tuple[int, float] | None:
+        """The place of the newest event of up to a minute ago, and how many seconds ago that was; None while
+        nobody can tell."""
         if not self._places:
-            return 0, 0.0
+            return None
         at, place = self._places[0]
         return place, time.monotonic() - at
 

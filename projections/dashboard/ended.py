@@ -15,10 +15,14 @@ class Ended:
         self._marks = Marks(home)
 
     async def add(self, session_id: str, seconds: int) -> None:
-        """Raises OSError where the home takes no mark."""
+        """Raises OSError where neither Redis nor the home takes a mark."""
         key = self._shared.key(f"ended:{session_id}")
-        await self._shared.ask(lambda redis: redis.set(key, 1, ex=seconds))
-        await asyncio.to_thread(self._marks.mark, f"session:{session_id}", seconds)
+        told = await self._shared.ask(lambda redis: redis.set(key, 1, ex=seconds))
+        try:
+            await asyncio.to_thread(self._marks.mark, f"session:{session_id}", seconds)
+        except OSError:  # a file system that is read-only is no matter where everybody asks Redis
+            if not told:
+                raise
 
     async def includes(self, session_id: str) -> bool:
         if self._marks.marked(f"session:{session_id}"):

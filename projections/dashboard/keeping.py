@@ -10,6 +10,7 @@ from ingest.refusal import Refusal
 
 KEY_FILE = "dashboard-key"
 SPENT = "dashboard-spent"
+LEAST_KEY = 32
 
 
 class UnusableHome(Refusal):
@@ -36,9 +37,12 @@ def kept_key(home: Path) -> bytes:
                 pass
             finally:
                 draft.unlink()
-        return path.read_bytes().strip()
+        key = path.read_bytes().strip()
     except OSError as error:
         raise UnusableHome(f"{path.absolute()} cannot be kept ({error.strerror}): set HOOKLOG_HOME") from None
+    if len(key) < LEAST_KEY:  # whoever knows how it begins could sign with it
+        raise UnusableHome(f"{path.absolute()} is no whole key: remove it, and another is made")
+    return key
 
 
 class Marks:

@@ -62,7 +62,7 @@ class Policy:
         if self.origin and host.lower() == urlsplit(self.origin).netloc:
             return True
         if self.loopback:
-            return _is_loopback(urlsplit(f"//{host}").hostname or "")
+            return _is_loopback(_host_of(f"//{host}"))
         return self.origin is None
 
     def is_ours(self, connection: HTTPConnection) -> bool:
@@ -73,14 +73,14 @@ class Policy:
         host = connection.headers.get("host", "").lower()
         if self.origin and host == urlsplit(self.origin).netloc:
             return origin == self.origin
-        return urlsplit(origin).netloc == host and urlsplit(origin).scheme in _PORTS
+        return origin in [f"{scheme}://{host}" for scheme in _PORTS]
 
     def address_of(self, connection: HTTPConnection) -> str:
         """Where a request came from: of what proxies that are trusted say, the last that is none of them."""
         address = connection.client.host if connection.client else ""
         if self.proxies:
             told = ",".join(connection.headers.getlist("x-forwarded-for")).split(",")
-            while self._is_proxy(address) and told and (before := told.pop().strip()):
+            while self._is_proxy(address) and told and (before := _without_port(told.pop().strip())):
                 address = before
         return address
 
@@ -89,7 +89,8 @@ class Policy:
             found = ip_address(address)
         except ValueError:
             return False
-        return any(found in network for network in self.proxies)
+        plain = getattr(found, "ipv4_mapped", None) or found
+        return any(plain in network for network in self.proxies)
 
 
 def check(settings: Settings) -> None:
@@ -142,6 +143,20 @@ def _proxies(settings: Settings) -> tuple[IPv4Network | IPv6Network, ...]:
         return tuple(ip_network(each) for each in named)
     except ValueError as error:
         raise InvalidSettings(f"DASHBOARD_PROXIES: {error}") from None
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:  # a bracket that nothing closes
+        return ""
+
+
+def _without_port(address: str) -> str:
+    """Some proxies tell 192.0.2.1:50000 or [2001:db8::1]:50000; the port is another each time."""
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    return address.partition(":")[0] if address.count(":") == 1 else address
 
 
 def _is_loopback(host: str) -> bool:

@@ -17,7 +17,7 @@ PATIENCE = 1.0
 
 _STATE = """
 SELECT
-    (SELECT count(*) FROM events WHERE place > %(since)s) AS events,
+    (SELECT count(*) FROM events WHERE place > %(since)s::bigint) AS events,
     (SELECT applied_at FROM events ORDER BY place DESC LIMIT 1) AS last_applied_at,
     (SELECT count(*) FROM dead_letters) AS dead_letters,
     (SELECT count(*) FROM incidents WHERE resolved_at IS NULL) AS incidents
@@ -56,7 +56,7 @@ class Taker:
 
     async def take(self, patience: float | None) -> Pulse:
         """Raises psycopg.Error."""
-        place, seconds = self._changes.a_minute_ago()
+        place, seconds = self._changes.a_minute_ago() or (None, 0.0)
         counting = self._answers.ask(_RESIDUALS, {})
         [state] = (await self._answers.get(_STATE, {"since": place})).rows
         positions = (await self._answers.get(_POSITIONS, {})).rows

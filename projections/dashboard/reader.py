@@ -60,6 +60,8 @@ class Reader:
         try:
             yield
             whole = True
+        except (errors.UndefinedTable, errors.UndefinedFunction):
+            raise  # perhaps it was dialled before there were tables, and the role to read them with
         except psycopg.Error:
             whole = not connection.closed
             raise

@@ -14,6 +14,8 @@ from projections.dashboard.view import BadView
 _PLAIN = {"Not Found", "Method Not Allowed"}
 """What Starlette says where nobody said more."""
 
+_TITLES = {400: "This cannot be read", 413: "This cannot be read"}
+
 
 async def answer_away(request: Request, _error: Exception) -> Response:
     """Postgres does not answer, or not in time: the page says so, and tries again by itself."""
@@ -23,6 +25,24 @@ async def answer_away(request: Request, _error: Exception) -> Response:
         "The database does not answer",
         "Nothing is lost by that: deliveries go on into the log. This page looks again in a moment.",
         {"Refresh": "5"},
+    )
+
+
+async def answer_unmade(request: Request, _error: Exception) -> Response:
+    """There is a database without our tables, or with those of an older release."""
+    return _refusal(
+        request,
+        503,
+        "The tables are not there yet",
+        "./run up, drain and sweep make them, and bring them up to date. This page looks again in a moment.",
+        {"Refresh": "5"},
+    )
+
+
+async def answer_unknown_zone(request: Request, _error: Exception) -> Response:
+    """A zone that this machine knows, and Postgres does not."""
+    return _refusal(
+        request, 400, "This address cannot be read", problems=["Postgres knows no such time zone"]
     )
 
 
@@ -36,7 +56,8 @@ async def answer_unrouted(request: Request, error: Exception) -> Response:
     """The router's 404 and 405."""
     assert isinstance(error, HTTPException)
     told = "" if error.detail in _PLAIN else error.detail
-    return _refusal(request, error.status_code, "There is no such page", told, headers=error.headers)
+    title = _TITLES.get(error.status_code, "There is no such page")
+    return _refusal(request, error.status_code, title, told, headers=error.headers)
 
 
 def _refusal(
@@ -58,4 +79,8 @@ REFUSALS: dict[Any, ExceptionHandler] = {
     HTTPException: answer_unrouted,
     BadView: answer_bad_view,
     psycopg.OperationalError: answer_away,
+    psycopg.errors.UndefinedTable: answer_unmade,
+    psycopg.errors.UndefinedFunction: answer_unmade,
+    psycopg.errors.UndefinedColumn: answer_unmade,
+    psycopg.errors.InvalidParameterValue: answer_unknown_zone,
 }

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
-from projections.dashboard import span
+from projections.dashboard import display, span
 from projections.dashboard.span import GRANULARITIES, RANGES, Span
 
 PARAMETERS = ("range", "from", "to", "by", "currency", "source", "mode", "zone")
@@ -120,7 +120,7 @@ def _given(query: Sequence[tuple[str, str]], problems: list[str]) -> dict[str, s
 
 def _zone(given: Mapping[str, str], problems: list[str]) -> ZoneInfo:
     name = given.get("zone", "UTC")
-    if name in available_timezones():
+    if display.is_zone(name):
         return ZoneInfo(name)
     problems.append("zone is the name of a time zone, as Europe/Berlin")
     return ZoneInfo("UTC")
