@@ -201,8 +201,7 @@ def test_the_log_in_for_analysts_reads_and_cannot_become_anything_else(
     pipeline.run()
     url = make_login(settings.database_url or "", Home(tmp_path))
     assert url == make_login(settings.database_url or "", Home(tmp_path))
-    options = psycopg.conninfo.conninfo_to_dict(settings.database_url or "")["options"]
-    with psycopg.connect(url, options=str(options), autocommit=True) as connection:
+    with psycopg.connect(url, autocommit=True) as connection:
         assert [(1,)] == connection.execute("SELECT count(*) FROM customers").fetchall()
         for statement, refused in (
             ("DELETE FROM customers", (InsufficientPrivilege, ReadOnlySqlTransaction)),
@@ -222,8 +221,7 @@ def test_a_machine_that_has_the_log_in_for_analysts_needs_nothing_else(
     run: Run, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     login = make_login(settings.database_url or "", Home(tmp_path))
-    options = psycopg.conninfo.conninfo_to_dict(settings.database_url or "")["options"]
-    monkeypatch.setenv("ANALYST_DATABASE_URL", psycopg.conninfo.make_conninfo(login, options=options))
+    monkeypatch.setenv("ANALYST_DATABASE_URL", login)
     for elsewhere in ("DATABASE_URL", "REDIS_URL"):
         monkeypatch.delenv(elsewhere, raising=False)
     assert LOGIN in run("query", "SELECT current_user").output
