@@ -984,7 +984,17 @@ COMMENT ON COLUMN subscription_items.discounts IS 'The ids of its own discounts,
 COMMENT ON COLUMN subscription_items.current_period_start IS 'The start of what is being billed.';
 COMMENT ON COLUMN subscription_items.current_period_end IS 'The end of what is being billed.';
 
-CREATE TABLE IF NOT EXISTS churn (
+-- Until its customer's discount came off, too, it was called churn.
+DO $$
+BEGIN
+    IF (SELECT relkind FROM pg_class WHERE oid = to_regclass('churn')) = 'r' THEN
+        ALTER TABLE churn RENAME TO stopped_subscriptions;
+        ALTER TABLE stopped_subscriptions ADD COLUMN awaits_payment boolean NOT NULL DEFAULT false;
+        ALTER TABLE stopped_subscriptions ALTER COLUMN awaits_payment DROP DEFAULT;
+    END IF;
+END
+$$;
+CREATE TABLE IF NOT EXISTS stopped_subscriptions (
     account                   text        NOT NULL,
     livemode                  boolean     NOT NULL,
     subscription_id           text        NOT NULL,
@@ -1004,6 +1014,7 @@ CREATE TABLE IF NOT EXISTS churn (
     currency                  text        NOT NULL,
     monthly_amount            bigint      NOT NULL,
     monthly_amount_incomplete boolean     NOT NULL,
+    awaits_payment            boolean     NOT NULL,
     started_at                timestamptz,
     lived                     interval    NOT NULL,
     created_at                timestamptz NOT NULL,
@@ -1012,26 +1023,27 @@ CREATE TABLE IF NOT EXISTS churn (
     stale                     boolean     NOT NULL,
     PRIMARY KEY (account, livemode, subscription_id)
 );
-COMMENT ON TABLE churn IS 'Each subscription that stopped counting as recurring revenue and has not come back. One that counts is active or past_due, collected, and not free; one that never counted is no churn.';
-COMMENT ON COLUMN churn.subscription_id IS 'The subscription.';
-COMMENT ON COLUMN churn.churned_at IS 'When it stopped counting: when it ended, or before that when it went unpaid, was paused or became free. In the future where MRR_PAST_DUE_DAYS are yet to pass.';
-COMMENT ON COLUMN churn.requested_at IS 'When its cancellation was asked for; null where nobody asked.';
-COMMENT ON COLUMN churn.cause IS 'What ended the counting: a status (canceled, unpaid, paused, …), collection_paused or free; past_due after MRR_PAST_DUE_DAYS, cancellation_requested with MRR_CHURN_AT=request.';
-COMMENT ON COLUMN churn.voluntary IS 'Whether the customer chose to go; false for payments that failed or were disputed; null where Stripe does not say.';
-COMMENT ON COLUMN churn.reason IS 'Stripe''s reason for the cancellation or the pause.';
-COMMENT ON COLUMN churn.feedback IS 'What the customer chose as the reason.';
-COMMENT ON COLUMN churn.comment IS 'What the customer wrote about it.';
-COMMENT ON COLUMN churn.customer_id IS 'Whose it was.';
-COMMENT ON COLUMN churn.user_id IS 'The user that its own metadata names.';
-COMMENT ON COLUMN churn.plan_type IS 'The plan while it last counted.';
-COMMENT ON COLUMN churn.price_id IS 'The price of that plan.';
-COMMENT ON COLUMN churn.interval IS 'How it was billed: day, week, month or year.';
-COMMENT ON COLUMN churn.interval_count IS 'How many intervals a billing period had.';
-COMMENT ON COLUMN churn.currency IS 'Three letters, in lower case.';
-COMMENT ON COLUMN churn.monthly_amount IS 'What its own terms came to a month while it last counted, in minor units: licensed items less its lasting discounts. What a discount of its customer''s took off besides, mrr_movements knows.';
-COMMENT ON COLUMN churn.monthly_amount_incomplete IS 'Whether that leaves something out that was known only by its id, as a coupon.';
-COMMENT ON COLUMN churn.started_at IS 'When it started.';
-COMMENT ON COLUMN churn.lived IS 'From its start until it stopped counting.';
+COMMENT ON TABLE stopped_subscriptions IS 'Each subscription that by its own events stopped counting as recurring revenue and has not come back. One that counts is active or past_due, collected, and not free; one that never counted has no row. Ask churn, which knows its customer''s discount, too.';
+COMMENT ON COLUMN stopped_subscriptions.subscription_id IS 'The subscription.';
+COMMENT ON COLUMN stopped_subscriptions.churned_at IS 'When it stopped counting: when it ended, or before that when it went unpaid, was paused or became free. In the future where MRR_PAST_DUE_DAYS are yet to pass.';
+COMMENT ON COLUMN stopped_subscriptions.requested_at IS 'When its cancellation was asked for; null where nobody asked.';
+COMMENT ON COLUMN stopped_subscriptions.cause IS 'What ended the counting: a status (canceled, unpaid, paused, …), collection_paused or free; past_due after MRR_PAST_DUE_DAYS, cancellation_requested with MRR_CHURN_AT=request.';
+COMMENT ON COLUMN stopped_subscriptions.voluntary IS 'Whether the customer chose to go; false for payments that failed or were disputed; null where Stripe does not say.';
+COMMENT ON COLUMN stopped_subscriptions.reason IS 'Stripe''s reason for the cancellation or the pause.';
+COMMENT ON COLUMN stopped_subscriptions.feedback IS 'What the customer chose as the reason.';
+COMMENT ON COLUMN stopped_subscriptions.comment IS 'What the customer wrote about it.';
+COMMENT ON COLUMN stopped_subscriptions.customer_id IS 'Whose it was.';
+COMMENT ON COLUMN stopped_subscriptions.user_id IS 'The user that its own metadata names.';
+COMMENT ON COLUMN stopped_subscriptions.plan_type IS 'The plan while it last counted.';
+COMMENT ON COLUMN stopped_subscriptions.price_id IS 'The price of that plan.';
+COMMENT ON COLUMN stopped_subscriptions.interval IS 'How it was billed: day, week, month or year.';
+COMMENT ON COLUMN stopped_subscriptions.interval_count IS 'How many intervals a billing period had.';
+COMMENT ON COLUMN stopped_subscriptions.currency IS 'Three letters, in lower case.';
+COMMENT ON COLUMN stopped_subscriptions.monthly_amount IS 'What its own terms came to a month while it last counted, in minor units: licensed items less its lasting discounts. churn has it less its customer''s discount.';
+COMMENT ON COLUMN stopped_subscriptions.monthly_amount_incomplete IS 'Whether that leaves something out that was known only by its id, as a coupon.';
+COMMENT ON COLUMN stopped_subscriptions.awaits_payment IS 'Whether it counted only from its first payment on, as MRR_TRIAL=first_payment has it after a trial. Without one it never did, and churn has no row of it.';
+COMMENT ON COLUMN stopped_subscriptions.started_at IS 'When it started.';
+COMMENT ON COLUMN stopped_subscriptions.lived IS 'From its start until it stopped counting.';
 
 CREATE TABLE IF NOT EXISTS subscription_changes (
     account               text        NOT NULL,
@@ -1365,7 +1377,7 @@ COMMENT ON COLUMN subscription_versions.interval_count IS 'How many intervals a 
 COMMENT ON COLUMN subscription_versions.quantity IS 'How many units of that price; null where usage decided.';
 COMMENT ON COLUMN subscription_versions.currency IS 'Three letters, in lower case.';
 COMMENT ON COLUMN subscription_versions.counts IS 'Whether it was recurring revenue at valid_from: active or past_due, collected, and not free; or as MRR_PAST_DUE_DAYS and MRR_CHURN_AT have it.';
-COMMENT ON COLUMN subscription_versions.monthly_amount IS 'What its terms came to a month at valid_from, whether or not it counted, in minor units: licensed items less its lasting discounts. What a discount of its customer''s takes off besides, mrr_movements knows.';
+COMMENT ON COLUMN subscription_versions.monthly_amount IS 'What its terms came to a month at valid_from, whether or not it counted, in minor units: licensed items less its lasting discounts. What a discount of its customer''s takes off besides, subscription_mrr knows.';
 COMMENT ON COLUMN subscription_versions.monthly_amount_incomplete IS 'Whether that leaves something out that was known only by its id, as a coupon.';
 COMMENT ON COLUMN subscription_versions.missing IS 'What that is: coupon, discount or tiers with the id, items where there are more than the events list; empty where monthly_amount is complete.';
 COMMENT ON COLUMN subscription_versions.source IS 'Which endpoint received that event: the last part of /webhooks/{source}.';
@@ -1603,12 +1615,86 @@ percent_off: what it takes off in per cent; null where it takes off an amount.
 amounts_off: what it takes off each invoice, in minor units by currency.
 products: the products that it applies to; null for all.';
 
+-- Where a customer's discount begins or ends, a span is cut; the ledger does the same. Few customers have one, so those
+-- who have none are told apart before anything is read of a version.
+CREATE OR REPLACE VIEW subscription_mrr AS
+WITH own AS NOT MATERIALIZED (
+    SELECT version.account, version.livemode, version.subscription_id, version.number, version.customer_id,
+        version.status, version.plan_type, version.price_id, version.interval, version.interval_count,
+        version.currency, begun.since, span.until, exact_amount(span.amount) AS amount, span.incomplete,
+        CASE WHEN jsonb_typeof(span.parts) = 'array' THEN nullif(span.parts, '[]') END AS parts
+    FROM subscription_versions AS version
+    CROSS JOIN LATERAL jsonb_to_recordset(version.mrr) AS span (
+        since timestamptz, until timestamptz, amount text, incomplete boolean, parts jsonb, awaits_payment boolean
+    )
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN span.awaits_payment THEN (
+            SELECT greatest(span.since, min(paid.paid_at)) FROM trial_payments AS paid
+            WHERE paid.account = version.account AND paid.livemode = version.livemode
+                AND paid.customer_id = version.customer_id AND paid.subscription_id = version.subscription_id
+            HAVING min(paid.paid_at) < coalesce(span.until, 'infinity')
+        ) ELSE span.since END AS since
+    ) AS begun
+    WHERE version.mrr <> '[]' AND begun.since IS NOT NULL
+)
+SELECT own.account, own.livemode, own.subscription_id, own.number, own.customer_id, own.status, own.plan_type,
+    own.price_id, own.interval, own.interval_count, own.currency, own.since, own.until, own.amount, own.incomplete
+FROM own
+WHERE NOT EXISTS (
+    SELECT FROM customer_discounts AS inherited
+    WHERE inherited.account = own.account AND inherited.livemode = own.livemode
+        AND inherited.customer_id = own.customer_id AND inherited.subtracts IS NOT false
+)
+UNION ALL
+SELECT own.account, own.livemode, own.subscription_id, own.number, own.customer_id, own.status, own.plan_type,
+    own.price_id, own.interval, own.interval_count, own.currency, cut.since, cut.until,
+    own.amount - coalesce(taken.off, 0),
+    own.incomplete OR (standing.account IS NOT NULL AND taken.off IS NULL)
+FROM own
+CROSS JOIN LATERAL (
+    SELECT bound.since, lead(bound.since, 1, own.until) OVER (ORDER BY bound.since) AS until
+    FROM (
+        SELECT own.since
+        UNION
+        SELECT edge.at
+        FROM customer_discounts AS inherited
+        CROSS JOIN LATERAL (VALUES (inherited.since), (inherited.until)) AS edge (at)
+        WHERE own.parts IS NOT NULL
+            AND inherited.account = own.account AND inherited.livemode = own.livemode
+            AND inherited.customer_id = own.customer_id AND inherited.subtracts IS NOT false
+            AND edge.at > own.since AND edge.at < coalesce(own.until, 'infinity')
+    ) AS bound (since)
+) AS cut
+LEFT JOIN customer_discounts AS standing
+    ON own.parts IS NOT NULL
+    AND standing.account = own.account AND standing.livemode = own.livemode
+    AND standing.customer_id = own.customer_id AND standing.subtracts IS NOT false
+    AND standing.since <= cut.since AND cut.since < coalesce(standing.until, 'infinity')
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN standing.subtracts THEN discount_off(
+        own.parts, own.currency, standing.percent_off, standing.amounts_off, standing.products
+    ) END AS off
+) AS taken
+WHERE EXISTS (
+    SELECT FROM customer_discounts AS inherited
+    WHERE inherited.account = own.account AND inherited.livemode = own.livemode
+        AND inherited.customer_id = own.customer_id AND inherited.subtracts IS NOT false
+);
+COMMENT ON VIEW subscription_mrr IS 'For how much each subscription counted as MRR, and when: spans of one exact amount, less its own discounts or else its customer''s. Added up by customer and rounded, they are mrr_movements.';
+COMMENT ON COLUMN subscription_mrr.subscription_id IS 'The subscription.';
+COMMENT ON COLUMN subscription_mrr.number IS 'Which of its versions: see subscription_versions.';
+COMMENT ON COLUMN subscription_mrr.customer_id IS 'Whose it was; the subscription itself where Stripe names nobody.';
+COMMENT ON COLUMN subscription_mrr.status IS 'Stripe''s status.';
+COMMENT ON COLUMN subscription_mrr.since IS 'From when on; in the future for what is due by itself.';
+COMMENT ON COLUMN subscription_mrr.until IS 'Until when, itself left out; null for as long as is known.';
+COMMENT ON COLUMN subscription_mrr.amount IS 'What it came to a month, in minor units, unrounded.';
+COMMENT ON COLUMN subscription_mrr.incomplete IS 'Whether that leaves something out that is known only by its id, as a coupon.';
+
 CREATE OR REPLACE VIEW scheduled_churn AS
 SELECT version.account, version.livemode, version.subscription_id,
     coalesce(version.cancel_at, latest.current_period_end) AS due_at,
     version.customer_id, version.plan_type, version.price_id, version.currency,
-    half_even(round(exact_amount(span.amount) - coalesce(taken.off, 0), 10))::bigint AS monthly_amount,
-    span.incomplete OR (inherited.cause IS NOT NULL AND taken.off IS NULL) AS monthly_amount_incomplete,
+    half_even(round(lost.amount, 10))::bigint AS monthly_amount, lost.incomplete AS monthly_amount_incomplete,
     latest.canceled_at AS requested_at, latest.cancellation_reason AS reason,
     latest.cancellation_feedback AS feedback, latest.cancellation_comment AS comment,
     version.source, version.updated_at, version.stale
@@ -1634,8 +1720,13 @@ CROSS JOIN LATERAL (
         span.parts, version.currency, inherited.percent_off, inherited.amounts_off, inherited.products
     ) END AS off
 ) AS taken
+CROSS JOIN LATERAL (
+    SELECT exact_amount(span.amount) - coalesce(taken.off, 0) AS amount,
+        span.incomplete OR (inherited.cause IS NOT NULL AND taken.off IS NULL) AS incomplete
+) AS lost
 WHERE latest.id = version.subscription_id
-    AND version.valid_to IS NULL AND version.counts AND version.cancellation_scheduled;
+    AND version.valid_to IS NULL AND version.counts AND version.cancellation_scheduled
+    AND (lost.amount <> 0 OR lost.incomplete OR exact_amount(span.amount) = 0);  -- what is metered is never free
 COMMENT ON VIEW scheduled_churn IS 'Recurring revenue that is known to end: subscriptions that count and whose cancellation is scheduled. When it takes effect it is in churn and mrr_movements instead.';
 COMMENT ON COLUMN scheduled_churn.due_at IS 'When it will end: the date that was set, else the end of the period.';
 COMMENT ON COLUMN scheduled_churn.requested_at IS 'When the cancellation was asked for.';
@@ -1644,6 +1735,67 @@ COMMENT ON COLUMN scheduled_churn.monthly_amount_incomplete IS 'Whether that lea
 COMMENT ON COLUMN scheduled_churn.reason IS 'Stripe''s reason for the cancellation.';
 COMMENT ON COLUMN scheduled_churn.feedback IS 'What the customer chose as the reason.';
 COMMENT ON COLUMN scheduled_churn.comment IS 'What the customer wrote about it.';
+
+-- Few have a customer's discount or wait for a payment; of the others their own events tell everything.
+CREATE OR REPLACE VIEW churn AS
+SELECT stopped.account, stopped.livemode, stopped.subscription_id, stopped.churned_at, stopped.requested_at,
+    stopped.cause, stopped.voluntary, stopped.reason, stopped.feedback, stopped.comment, stopped.customer_id, stopped.user_id,
+    stopped.plan_type, stopped.price_id, stopped.interval, stopped.interval_count, stopped.currency,
+    stopped.monthly_amount, stopped.monthly_amount_incomplete, stopped.started_at, stopped.lived, stopped.created_at,
+    stopped.source, stopped.updated_at, stopped.stale
+FROM stopped_subscriptions AS stopped
+WHERE NOT stopped.awaits_payment AND NOT EXISTS (
+    SELECT FROM customer_discounts AS inherited
+    WHERE inherited.account = stopped.account AND inherited.livemode = stopped.livemode
+        AND inherited.customer_id = stopped.customer_id AND inherited.subtracts IS NOT false
+)
+UNION ALL
+SELECT concerned.account, concerned.livemode, concerned.subscription_id, last.until, stopped.requested_at,
+    coalesce(stopped.cause, CASE
+        WHEN following.status NOT IN ('active', 'past_due') THEN following.status
+        WHEN following.collection_pause IN ('void', 'mark_uncollectible') THEN 'collection_paused'
+        ELSE 'free'
+    END),
+    stopped.voluntary, stopped.reason, stopped.feedback, stopped.comment, last.customer_id, latest.user_id,
+    last.plan_type, last.price_id, last.interval, last.interval_count, last.currency,
+    half_even(round(last.amount, 10))::bigint, last.incomplete, latest.started_at,
+    last.until - coalesce(latest.started_at, latest.created_at), latest.created_at, latest.source, latest.updated_at,
+    latest.stale
+FROM (
+    SELECT account, livemode, subscription_id FROM stopped_subscriptions WHERE awaits_payment
+    UNION
+    SELECT version.account, version.livemode, version.subscription_id
+    FROM customer_discounts AS inherited
+    JOIN subscription_versions AS version USING (account, livemode, customer_id)
+    WHERE inherited.subtracts IS NOT false
+) AS concerned
+CROSS JOIN LATERAL (
+    SELECT span.*
+    FROM subscription_mrr AS span
+    JOIN subscription_versions AS version USING (account, livemode, subscription_id, number)
+    WHERE span.account = concerned.account AND span.livemode = concerned.livemode
+        AND span.subscription_id = concerned.subscription_id
+        -- What is metered is never free.
+        AND (span.amount <> 0 OR span.incomplete OR (version.counts AND version.monthly_amount = 0))
+    ORDER BY span.number DESC, span.since DESC LIMIT 1
+) AS last
+JOIN subscriptions AS latest
+    ON latest.account = concerned.account AND latest.livemode = concerned.livemode
+    AND latest.id = concerned.subscription_id
+LEFT JOIN subscription_versions AS following
+    ON following.account = concerned.account AND following.livemode = concerned.livemode
+    AND following.subscription_id = concerned.subscription_id AND following.number = last.number + 1
+    AND following.valid_from = last.until
+LEFT JOIN stopped_subscriptions AS stopped
+    ON stopped.account = concerned.account AND stopped.livemode = concerned.livemode
+    AND stopped.subscription_id = concerned.subscription_id AND stopped.churned_at = last.until
+WHERE last.until IS NOT NULL;
+COMMENT ON VIEW churn IS 'Each subscription that stopped counting as recurring revenue and has not come back. One that counts is active or past_due, collected, and not free; one that never counted is no churn. Instants and amounts are those of the ledger, mrr_movements.';
+COMMENT ON COLUMN churn.churned_at IS 'When it stopped counting: when it ended, or before that when it went unpaid, was paused or became free. In the future where MRR_PAST_DUE_DAYS are yet to pass.';
+COMMENT ON COLUMN churn.requested_at IS 'When its cancellation was asked for; null where nobody asked.';
+COMMENT ON COLUMN churn.customer_id IS 'Whose it was.';
+COMMENT ON COLUMN churn.monthly_amount IS 'What it came to a month while it last counted, in minor units: licensed items less lasting discounts, its own or else its customer''s.';
+COMMENT ON COLUMN churn.stale IS 'Whether a newer event could not be digested: see dead_letters.';
 
 -- The spans are exact fractions, the ledger is rounded once a customer: they may be half a minor unit apart.
 CREATE OR REPLACE VIEW mrr_ledger_residual AS
@@ -2350,7 +2502,11 @@ CREATE OR REPLACE FUNCTION churned_customers(
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT gone.livemode, gone.currency, gone.account, gone.customer_id, gone.at, -gone.amount,
-        coalesce(told.cause, state.cause), CASE WHEN told.cause IS NULL AND state.cause = 'unpaid' THEN false
+        coalesce(told.cause, state.cause, (
+            SELECT 'free' FROM customer_discounts AS began
+            WHERE began.account = gone.account AND began.livemode = gone.livemode
+                AND began.customer_id = gone.customer_id AND began.since = gone.at
+        )), CASE WHEN told.cause IS NULL AND state.cause = 'unpaid' THEN false
             ELSE told.voluntary END,
         told.reason, told.feedback, told.comment, gone.plan_type, gone.price_id, gone.subscription_ids
     FROM (
@@ -2361,11 +2517,11 @@ BEGIN ATOMIC
             AND movement.at < least(churned_customers.until, now())
     ) AS gone
     LEFT JOIN LATERAL (
-        SELECT churn.cause, churn.voluntary, churn.reason, churn.feedback, churn.comment
-        FROM churn
-        WHERE churn.account = gone.account AND churn.livemode = gone.livemode
-            AND churn.subscription_id = ANY (gone.subscription_ids) AND churn.churned_at = gone.at
-        ORDER BY churn.monthly_amount DESC, churn.subscription_id LIMIT 1
+        SELECT stopped.cause, stopped.voluntary, stopped.reason, stopped.feedback, stopped.comment
+        FROM stopped_subscriptions AS stopped
+        WHERE stopped.account = gone.account AND stopped.livemode = gone.livemode
+            AND stopped.subscription_id = ANY (gone.subscription_ids) AND stopped.churned_at = gone.at
+        ORDER BY stopped.monthly_amount DESC, stopped.subscription_id LIMIT 1
     ) AS told ON true
     LEFT JOIN LATERAL (  -- of one that came back since there is no row of churn, but what it went through is kept
         SELECT CASE
@@ -2687,81 +2843,6 @@ customers: those who have any.
 incomplete: those of them whose MRR leaves something out that is known only by its id, as a coupon.';
 
 -- ------------------------------------------------------------ metrics: subscriptions
-
--- Where a customer's discount begins or ends, a span is cut; the ledger does the same. Few customers have one, so those
--- who have none are told apart before anything is read of a version.
-CREATE OR REPLACE VIEW subscription_mrr AS
-WITH own AS NOT MATERIALIZED (
-    SELECT version.account, version.livemode, version.subscription_id, version.number, version.customer_id,
-        version.status, version.plan_type, version.price_id, version.interval, version.interval_count,
-        version.currency, begun.since, span.until, exact_amount(span.amount) AS amount, span.incomplete,
-        CASE WHEN jsonb_typeof(span.parts) = 'array' THEN nullif(span.parts, '[]') END AS parts
-    FROM subscription_versions AS version
-    CROSS JOIN LATERAL jsonb_to_recordset(version.mrr) AS span (
-        since timestamptz, until timestamptz, amount text, incomplete boolean, parts jsonb, awaits_payment boolean
-    )
-    CROSS JOIN LATERAL (
-        SELECT CASE WHEN span.awaits_payment THEN (
-            SELECT greatest(span.since, min(paid.paid_at)) FROM trial_payments AS paid
-            WHERE paid.account = version.account AND paid.livemode = version.livemode
-                AND paid.customer_id = version.customer_id AND paid.subscription_id = version.subscription_id
-            HAVING min(paid.paid_at) < coalesce(span.until, 'infinity')
-        ) ELSE span.since END AS since
-    ) AS begun
-    WHERE version.mrr <> '[]' AND begun.since IS NOT NULL
-)
-SELECT own.account, own.livemode, own.subscription_id, own.number, own.customer_id, own.status, own.plan_type,
-    own.price_id, own.interval, own.interval_count, own.currency, own.since, own.until, own.amount, own.incomplete
-FROM own
-WHERE NOT EXISTS (
-    SELECT FROM customer_discounts AS inherited
-    WHERE inherited.account = own.account AND inherited.livemode = own.livemode
-        AND inherited.customer_id = own.customer_id AND inherited.subtracts IS NOT false
-)
-UNION ALL
-SELECT own.account, own.livemode, own.subscription_id, own.number, own.customer_id, own.status, own.plan_type,
-    own.price_id, own.interval, own.interval_count, own.currency, cut.since, cut.until,
-    own.amount - coalesce(taken.off, 0),
-    own.incomplete OR (standing.account IS NOT NULL AND taken.off IS NULL)
-FROM own
-CROSS JOIN LATERAL (
-    SELECT bound.since, lead(bound.since, 1, own.until) OVER (ORDER BY bound.since) AS until
-    FROM (
-        SELECT own.since
-        UNION
-        SELECT edge.at
-        FROM customer_discounts AS inherited
-        CROSS JOIN LATERAL (VALUES (inherited.since), (inherited.until)) AS edge (at)
-        WHERE own.parts IS NOT NULL
-            AND inherited.account = own.account AND inherited.livemode = own.livemode
-            AND inherited.customer_id = own.customer_id AND inherited.subtracts IS NOT false
-            AND edge.at > own.since AND edge.at < coalesce(own.until, 'infinity')
-    ) AS bound (since)
-) AS cut
-LEFT JOIN customer_discounts AS standing
-    ON own.parts IS NOT NULL
-    AND standing.account = own.account AND standing.livemode = own.livemode
-    AND standing.customer_id = own.customer_id AND standing.subtracts IS NOT false
-    AND standing.since <= cut.since AND cut.since < coalesce(standing.until, 'infinity')
-CROSS JOIN LATERAL (
-    SELECT CASE WHEN standing.subtracts THEN discount_off(
-        own.parts, own.currency, standing.percent_off, standing.amounts_off, standing.products
-    ) END AS off
-) AS taken
-WHERE EXISTS (
-    SELECT FROM customer_discounts AS inherited
-    WHERE inherited.account = own.account AND inherited.livemode = own.livemode
-        AND inherited.customer_id = own.customer_id AND inherited.subtracts IS NOT false
-);
-COMMENT ON VIEW subscription_mrr IS 'For how much each subscription counted as MRR, and when: spans of one exact amount, less its own discounts or else its customer''s. Added up by customer and rounded, they are mrr_movements.';
-COMMENT ON COLUMN subscription_mrr.subscription_id IS 'The subscription.';
-COMMENT ON COLUMN subscription_mrr.number IS 'Which of its versions: see subscription_versions.';
-COMMENT ON COLUMN subscription_mrr.customer_id IS 'Whose it was; the subscription itself where Stripe names nobody.';
-COMMENT ON COLUMN subscription_mrr.status IS 'Stripe''s status.';
-COMMENT ON COLUMN subscription_mrr.since IS 'From when on; in the future for what is due by itself.';
-COMMENT ON COLUMN subscription_mrr.until IS 'Until when, itself left out; null for as long as is known.';
-COMMENT ON COLUMN subscription_mrr.amount IS 'What it came to a month, in minor units, unrounded.';
-COMMENT ON COLUMN subscription_mrr.incomplete IS 'Whether that leaves something out that is known only by its id, as a coupon.';
 
 CREATE OR REPLACE FUNCTION subscriptions_as_of(instant timestamptz)
 RETURNS TABLE (
@@ -4923,7 +5004,7 @@ BEGIN
         'payments', 'customers', 'payment_intents', 'charges', 'refunds', 'charge_refunds', 'all_refunds', 'disputes',
         'balance_transactions',
         'products', 'prices', 'plans', 'price_list', 'invoices', 'invoice_lines', 'invoice_payments',
-        'invoice_payment_links', 'subscriptions', 'subscription_items', 'churn', 'subscription_changes',
+        'invoice_payment_links', 'subscriptions', 'subscription_items', 'stopped_subscriptions', 'churn', 'subscription_changes',
         'subscription_events', 'subscription_versions', 'mrr_movements', 'mrr_ledger_residual', 'scheduled_churn',
         'usage_revenue',
         'discount_versions', 'shown_discounts', 'customer_discounts', 'trial_payments',

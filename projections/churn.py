@@ -1,9 +1,10 @@
-"""Churn: each subscription that stopped counting as recurring revenue, and has not come back.
+"""Stopped subscriptions: those that stopped counting as recurring revenue, by their own events, for good.
 
 It stops when the last counting status ends: at `ended_at` for a cancellation (never `canceled_at`, which is
 the request), before that where it went unpaid, was paused, or has cost nothing since; or as the configured
 rules have it. One that never counted (an unpaid first invoice, a trial that came to nothing) is no churn, and
-one that counts again has no row.
+one that counts again has no row. The view `churn` adds what other objects tell: a discount of its customer's,
+and payments.
 """
 
 from collections.abc import Iterator, Sequence
@@ -62,7 +63,7 @@ def fold(events: Sequence[Event], plans: Plans, rules: Rules) -> Iterator[Row]:
         "comment": latest.cancellation_comment,
         "started_at": latest.started_at,
         "lived": _interval(churned_at - (latest.started_at or latest.created_at)),
-        "customer_id": latest.customer_id,
+        "customer_id": paying.customer_id,
         "user_id": latest.metadata.get("user_id"),
         "plan_type": subscription_plan_type(paying, plans),
         "price_id": item and item.price.id,
@@ -71,6 +72,7 @@ def fold(events: Sequence[Event], plans: Plans, rules: Rules) -> Iterator[Row]:
         "currency": amount.currency,
         "monthly_amount": round(amount),
         "monthly_amount_incomplete": amount.incomplete,
+        "awaits_payment": rules.trial == "first_payment" and paying.trial_end is not None,
         "created_at": latest.created_at,
     }
 
@@ -143,7 +145,7 @@ def _interval(lived: timedelta) -> str:
 
 
 PROJECTION = Projection(
-    table="churn",
+    table="stopped_subscriptions",
     reads=("subscription",),
     fold=fold,
     owner="subscription_id",

@@ -1,25 +1,20 @@
 """The ledger of a whole business: in any order, by any drains, and adding up over any time."""
 
-import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from random import Random
 from typing import Any
-from zlib import crc32
 
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
 from ingest.event import Event
-from projections.invoice_fields import invoice_subscription
-from tests.billing_objects import NOON
+from tests.ledger_business import business_events
 from tests.ledger_pipeline import TABLES, created, discounts_of, ledger, quantity, run, updated
-from tests.pipeline import Pipeline, delivered
+from tests.pipeline import Pipeline
 from workers.drain import Drain
 from workers.health import examine
 from workers.rebuild import Rebuild
-from workers.simulator import simulate
 
 # ------------------------------------------------------------------ several drains at once
 
@@ -56,34 +51,10 @@ def test_four_drains_at_once_leave_the_ledger_that_one_does(pipeline: Pipeline) 
 # ------------------------------------------------------------------ a whole business
 
 
-def shared(object_id: str) -> str:
-    """One of twelve customers."""
-    return f"cus_{crc32(object_id.encode()) % 12}"
-
-
 @pytest.fixture
 def business(pipeline: Pipeline) -> tuple[Pipeline, list[Event], Any]:
     """A year of subscriptions, several a customer, and of discounts, in two of Stripe's API versions."""
-    events: list[Event] = []
-    opened = datetime.fromtimestamp(NOON, UTC)
-    for seed, version in ((3, "2026-10-28.endive"), (4, "2020-08-27")):
-        business = simulate(seed=seed, payments=1, subscriptions=30, api_version=version, start=opened)
-        for body in business.bodies():
-            told = json.loads(body)
-            subject = told["data"]["object"]
-            if subject["object"] == "subscription":
-                subject["customer"] = shared(subject["id"])
-            elif subject["object"] == "customer":
-                subject["id"] = shared(subject["id"])
-            elif subject["object"] == "discount":
-                subject["customer"] = shared(subject["customer"])
-            elif told["type"] == "invoice.paid":
-                subject["customer"] = shared(invoice_subscription(subject) or "")
-            else:
-                continue
-            events.append(delivered(told))
-    for number in range(12):
-        events += discounts_of(f"cus_{number}", Random(number), days=100)
+    events = business_events()
     run(pipeline, *events)
     kinds = {kind for _, kind, _ in ledger(pipeline)}
     assert {"new", "reactivation", "expansion", "contraction", "churn"} <= kinds

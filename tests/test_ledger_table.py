@@ -109,6 +109,12 @@ def test_what_is_due_is_rounded_as_the_ledger_rounds(pipeline: Pipeline) -> None
     assert [2] == [row["monthly_amount"] for row in pipeline.rows("scheduled_churn")]
 
 
+def test_what_costs_nothing_by_the_customers_discount_has_nothing_to_lose(pipeline: Pipeline) -> None:
+    asked = {"cancel_at_period_end": True, "cancel_at": NOON + 30 * DAY, "canceled_at": NOON}
+    run(pipeline, given_discount("cus_1", 0, coupon(percent_off=100)), created(**asked))
+    assert [] == pipeline.rows("scheduled_churn")
+
+
 # ------------------------------------------------------------------ customers' discounts
 
 
