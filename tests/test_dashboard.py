@@ -19,6 +19,13 @@ from tests.dashboard_site import Site, serving_site
 from tests.events import event
 from tests.payments import CHARGE, INTENT
 
+SHOWN = {
+    "money": lambda amount: display.money(amount, "usd"),
+    "count": display.count,
+    "rate": display.rate,
+    "number": display.number,
+}
+
 
 @pytest.fixture(scope="module")
 def site(servers: Servers) -> Iterator[Site]:
@@ -80,6 +87,46 @@ def test_the_figures_shown_are_those_that_sql_gives(page: Page, site: Site) -> N
     assert display.money(mrr["mrr"], "usd") == shown(page, "mrr")[-1][8]
     tile = page.locator(".tile", has=page.get_by_role("heading", name="MRR", exact=True)).locator(".value")
     assert display.compact_money(mrr["mrr"], "usd") == tile.text_content()
+
+
+@pytest.mark.parametrize(
+    ("figure", "kinds"),
+    [
+        ("mrr_daily", {"mrr": "money", "customers": "count", "incomplete": "count"}),
+        ("quick_ratio", {"gained": "money", "lost": "money", "quick_ratio": "number"}),
+        ("arpu", {"mrr_end": "money", "customers_end": "count", "arpu": "money"}),
+        ("ltv", {"arpu": "money", "customers_start": "count", "lost_customers": "count",
+                 "customer_churn_rate": "rate", "ltv": "money"}),
+        ("trial_conversion", {"trials_ended": "count", "converted": "count",
+                              "trial_conversion_rate": "rate"}),
+        ("dunning_recovery", {"past_due": "count", "left_past_due": "count", "recovered": "count",
+                              "canceled": "count", "unpaid": "count", "dunning_recovery_rate": "rate"}),
+    ],
+)  # fmt: skip
+def test_figures_of_recurring_revenue_are_those_that_sql_gives(
+    site: Site, figure: str, kinds: dict[str, str]
+) -> None:
+    by = "" if figure == "mrr_daily" else "'month', "
+    rows = site.asked(
+        f"SELECT * FROM {figure}(date_trunc('month', now() - interval '11 months'), now(), {by}"
+        "currency => 'usd') ORDER BY period_start"
+    )
+    assert all(any(row[column] for row in rows) for column, kind in kinds.items() if kind != "count")
+    name = figure.replace("_", "-")
+    card = site.process.get(f"/figures/{name}?currency=usd").body.decode()
+    table = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", line) for line in re.findall("<tr>.*</tr>", card)[1:]]
+    assert [[SHOWN[kind](row[column]) for column, kind in kinds.items()] for row in rows] == [
+        line[1 : 1 + len(kinds)] for line in table
+    ]
+    written = list(
+        csv.DictReader(StringIO(site.process.get(f"/figures/{name}.csv?currency=usd").body.decode()))
+    )
+    assert [
+        [None if row[column] is None else Decimal(row[column]) for column in kinds] for row in rows
+    ] == [
+        [Decimal(line[column]) * (100 if kind == "money" else 1) if line[column] else None
+         for column, kind in kinds.items()] for line in written
+    ]  # fmt: skip
 
 
 def test_a_chart_draws_what_its_table_tells(page: Page, site: Site) -> None:

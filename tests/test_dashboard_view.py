@@ -5,11 +5,13 @@ from decimal import Decimal
 
 import pytest
 
-from projections.dashboard import display, view
+from projections.dashboard import display, drawing, view
 from projections.dashboard.meanings import parsed
+from projections.dashboard.sections import FIGURES
 from projections.dashboard.tiles import spark
 from projections.dashboard.view import BadView, View
 
+CHURN = ("customer_churn_rate", "gross_mrr_churn_rate", "net_mrr_churn_rate")
 NOW = datetime(2026, 11, 25, 17, 30, tzinfo=UTC)
 
 
@@ -87,6 +89,26 @@ def test_a_view_lasts_from_one_minute_to_the_next_only_where_it_ends_now() -> No
 )
 def test_amounts_have_the_format_of_their_currency(amount, currency: str, exact: str, compact: str) -> None:
     assert (exact, compact) == (display.money(amount, currency), display.compact_money(amount, currency))
+
+
+def test_a_figure_has_the_days_of_a_long_range_at_most_so_many_and_whole_months() -> None:
+    long = seen(from_="2016-11-25", zone="Europe/Berlin")
+    days = long.divided("day").span
+    assert (datetime(2025, 10, 21, 22, tzinfo=UTC), NOW) == (days.since, days.until)
+    assert (datetime(2016, 10, 31, 23, tzinfo=UTC), "month") == (
+        long.divided("month").span.since, long.divided("month").span.by
+    )  # fmt: skip
+    assert long is long.divided("")
+    assert seen(range="7d").span.since == seen(range="7d").divided("day").span.since
+
+
+def test_a_rate_of_nothing_is_drawn_and_no_money_is_not() -> None:
+    rows = [{"period_start": NOW, "currency": "eur", **dict.fromkeys(CHURN, Decimal(0))}]
+    assert drawing.drawn(FIGURES["churn"], rows, seen()) is not None
+    unknown = [{**rows[0], **dict.fromkeys(CHURN)}]
+    assert drawing.drawn(FIGURES["churn"], unknown, seen()) is None
+    refunds = [{"period_start": NOW, "currency": "eur", "refund_amount": 0}]
+    assert drawing.drawn(FIGURES["refunds"], refunds, seen()) is None
 
 
 def test_a_comment_says_what_the_whole_is_and_what_each_column() -> None:

@@ -61,13 +61,12 @@ class Cards:
         self, figures: Sequence[Figure], view: View, meant: Meant, patience: float | None
     ) -> list[Card]:
         """All of them, asked at once; what is not there in time is pending. Raises psycopg.Error."""
-        asked = [self.ask(figure, view) for figure in figures]
-        await self._wait(
-            [(figure, view, task) for figure, task in zip(figures, asked, strict=True)], patience
-        )
+        views = [view.divided(figure.by) for figure in figures]
+        asked = [(figure, each, self.ask(figure, each)) for figure, each in zip(figures, views, strict=True)]
+        await self._wait(asked, patience)
         return [
-            self._card(figure, task, view, meant.get(figure.function, NOTHING))
-            for figure, task in zip(figures, asked, strict=True)
+            self._card(figure, task, each, meant.get(figure.function, NOTHING))
+            for figure, each, task in asked
         ]
 
     async def tiles(self, view: View, meant: Meant, patience: float | None) -> list[Shown]:

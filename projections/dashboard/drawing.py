@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from projections.dashboard import display, table
@@ -22,7 +21,7 @@ def drawn(figure: Figure, rows: Sequence[Row], view: View) -> Drawing | None:
     if draw is None or not rows:
         return None
     drawing = draw(figure, figure.chart, rows, view)
-    return None if all(_is_empty(series["y"]) for series in drawing["series"]) else drawing
+    return None if all(_is_empty(drawing, series["y"]) for series in drawing["series"]) else drawing
 
 
 def _periods(figure: Figure, chart: Periods, rows: Sequence[Row], view: View) -> Drawing:
@@ -38,7 +37,7 @@ def _periods(figure: Figure, chart: Periods, rows: Sequence[Row], view: View) ->
         for each in chart.series
     ]
     if chart.stacked:
-        series = [each for each in series if not _is_empty(each["y"])]
+        series = [each for each in series if any(each["y"])]
     return {
         "kind": "periods",
         "stacked": chart.stacked,
@@ -120,7 +119,10 @@ def _period_names(starts: Sequence[datetime], view: View) -> list[str]:
     return [display.period(start, view.span.by, view.zone, brief=within_a_year) for start in starts]
 
 
-def _is_empty(values: Sequence[float | Decimal | None]) -> bool:
+def _is_empty(drawing: Drawing, values: Sequence[float | None]) -> bool:
+    """A rate of 0 says something; no money and no payments are nothing to draw."""
+    if drawing["axis"]["kind"] in (Kind.RATE.value, Kind.NUMBER.value):
+        return all(value is None for value in values)
     return not any(values)
 
 

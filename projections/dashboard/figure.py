@@ -88,7 +88,8 @@ class Figure:
     """`name` stands in its address; `function` is what the schema's comments explain.
 
     The query takes the parameters of View.parameters by name. `incomplete` are columns that count what is
-    not known yet; `empty` says what to do where there is nothing.
+    not known yet; `empty` says what to do where there is nothing. `by` are its own periods, whatever the
+    page's are, and `note` says so.
     """
 
     name: str
@@ -100,6 +101,8 @@ class Figure:
     incomplete: Sequence[str] = ()
     empty: str = ""
     wide: bool = False
+    by: str = ""
+    note: str = ""
 
     def kind_of(self, column: str) -> Kind:
         return next(each.kind for each in self.columns if each.name == column)

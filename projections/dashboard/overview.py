@@ -108,6 +108,7 @@ class Overview:
     async def written(self, request: Request) -> Response:
         """A figure as CSV."""
         figure, seen = await self._figure(request)
+        seen = seen.divided(figure.by)
         answer = await self._answers.get(figure.query, seen.parameters())
         first, last = (display.date(at, seen.zone) for at in (seen.span.since, seen.span.until))
         name = f"{figure.name}-{first}-{last}{f'-{seen.currency}' if seen.currency else ''}.csv"

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from projections.dashboard.figure import Figure
-from projections.dashboard.figures import payments, revenue, subscriptions
+from projections.dashboard.figures import customers, payments, revenue, subscriptions
 
 FIGURES: Mapping[str, Figure] = {
-    figure.name: figure for figure in (*payments.FIGURES, *revenue.FIGURES, *subscriptions.FIGURES)
+    figure.name: figure
+    for module in (payments, revenue, customers, subscriptions)
+    for figure in module.FIGURES
 }
 
 
@@ -20,16 +22,11 @@ class Section(NamedTuple):
 
 SECTIONS = (
     Section("Payments", ("revenue", "success", "failures", "customers", "refunds", "disputes", "balance")),
+    Section("Recurring revenue", ("mrr", "mrr-daily", "quick-ratio", "arpu", "ltv")),
     Section(
-        "Recurring revenue",
-        (
-            "mrr",
-            "churn",
-            "revenue-retention",
-            "subscriptions-by-status",
-            "subscriptions-by-plan",
-            "retention",
-        ),
+        "Who stays",
+        ("churn", "revenue-retention", "trial-conversion", "dunning-recovery", "retention"),
     ),
+    Section("Subscriptions", ("subscriptions-by-status", "subscriptions-by-plan")),
     Section("Latest", ("latest",)),
 )

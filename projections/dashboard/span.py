@@ -1,7 +1,7 @@
 """Which stretch of time a page is about: named ranges that end now, or days from a calendar."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -99,6 +99,17 @@ def between(first: date, last: date, by: str | None, zone: ZoneInfo, now: dateti
 def midnight(day: date, zone: ZoneInfo) -> datetime:
     """The first instant of a day."""
     return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def divided(span: Span, by: str, zone: ZoneInfo) -> Span:
+    """The same stretch by days, the latest MOST_PERIODS at most, or by months, from the first of one."""
+    first = span.since.astimezone(zone).date()
+    if by == "day":
+        last = (span.until - timedelta(microseconds=1)).astimezone(zone).date()
+        first = max(first, last - timedelta(days=MOST_PERIODS - 1))
+    else:
+        first = first.replace(day=1)
+    return replace(span, since=midnight(first, zone), by=by)
 
 
 def too_many_periods(span: Span) -> bool:

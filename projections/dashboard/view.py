@@ -72,6 +72,10 @@ class View:
         """The name of the range that is shown; empty where days were chosen."""
         return "" if "from" in self.given or "to" in self.given else self.given.get("range", span.DEFAULT)
 
+    def divided(self, by: str) -> "View":
+        """The same in periods of a figure's own, if it has some."""
+        return replace(self, span=span.divided(self.span, by, ZoneInfo(self.zone))) if by else self
+
     @property
     def whole(self) -> "View":
         """The same, the range being one period."""

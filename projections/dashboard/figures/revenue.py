@@ -45,6 +45,49 @@ FIGURES = (
         wide=True,
     ),
     Figure(
+        name="mrr-daily",
+        title="MRR day by day",
+        function="mrr_daily",
+        by="day",
+        note="At most the last 400 days of the range.",
+        query="""
+        SELECT period_start, currency, mrr, customers, incomplete
+        FROM mrr_daily(%(since)s, %(until)s,
+            %(currency)s, %(source)s, %(livemode)s, %(time_zone)s)
+        ORDER BY period_start
+        """,
+        columns=(
+            Column("period_start", Kind.PERIOD, "Day"),
+            Column("mrr", Kind.MONEY, "MRR"),
+            Column("customers", Kind.COUNT),
+            Column("incomplete", Kind.COUNT),
+        ),
+        chart=Periods((Series("mrr", "accent", look="line"),)),
+        incomplete=("incomplete",),
+        empty=NO_REVENUE,
+    ),
+    Figure(
+        name="quick-ratio",
+        title="Quick ratio",
+        function="quick_ratio",
+        query="""
+        SELECT period_start, currency, gained, lost, quick_ratio, incomplete
+        FROM quick_ratio(%(since)s, %(until)s, %(by)s,
+            %(currency)s, %(source)s, %(livemode)s, %(time_zone)s)
+        ORDER BY period_start
+        """,
+        columns=(
+            Column("period_start", Kind.PERIOD, "Period"),
+            Column("gained", Kind.MONEY),
+            Column("lost", Kind.MONEY),
+            Column("quick_ratio", Kind.NUMBER, "Quick ratio"),
+            Column("incomplete", Kind.COUNT),
+        ),
+        chart=Periods((Series("quick_ratio", "good", look="line"),)),
+        incomplete=("incomplete",),
+        empty="No recurring revenue was lost in this range and currency: there is nothing to divide by.",
+    ),
+    Figure(
         name="churn",
         title="Churn rates",
         function="churn_metrics",
