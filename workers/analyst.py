@@ -6,11 +6,12 @@ against accidents; who holds the rights of DATABASE_URL has them, whatever a ses
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
 from psycopg.errors import InsufficientPrivilege, InvalidParameterValue
+from psycopg.pq import TransactionStatus
 from psycopg.sql import SQL, Identifier, Literal
 
 from ingest.refusal import Refusal
@@ -20,6 +21,7 @@ from workers.stack import find
 
 ROLE = "hooklog_analyst"
 LOGIN = "hooklog_reader"
+CANCEL_SECONDS = 5.0
 PASSWORD_FILE = "analyst-password"  # noqa: S105 - the file's name
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -52,8 +54,18 @@ def reading(settings: Settings, timeout: float | None = None) -> Iterator[Connec
         try:
             yield connection
         finally:
-            if not connection.closed:
-                connection.rollback()
+            _leave(connection)
+
+
+def _leave(connection: Connection) -> None:
+    """End the query, and with the connection its transaction.
+
+    Not by a rollback: that waits for the rows to be read, which whoever failed on one of them never does.
+    """
+    if connection.pgconn.transaction_status == TransactionStatus.ACTIVE:
+        with suppress(psycopg.Error):  # whatever hinders this ends with the connection
+            connection.cancel_safe(timeout=CANCEL_SECONDS)
+    connection.close()
 
 
 def _become_analyst(connection: Connection) -> None:

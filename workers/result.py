@@ -22,6 +22,7 @@ CHUNK = 1000
 AS_TEXT = ("numeric", "json", "jsonb", "timestamptz", "timestamp", "date", "time", "timetz", "interval")
 
 _ASKS = {"select", "with", "values", "table", "explain", "show"}
+_NOT_COPIED = {"explain", "show"}
 _FIRST_WORD = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/|\()*([a-z]*)", re.IGNORECASE | re.DOTALL)
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 
@@ -98,15 +99,23 @@ def _digits(oid: int, modifier: int) -> tuple[int | None, int | None]:
 def one_query(text: str) -> str:
     """The text without what ends a statement. Raises BadQuery where it does not ask for anything."""
     query = text.strip().rstrip(";").rstrip()
-    word = _FIRST_WORD.match(query)
-    if word is None or word[1].lower() not in _ASKS:
+    if _first_word(query) not in _ASKS:
         raise BadQuery("a query begins with SELECT, WITH, VALUES, TABLE, EXPLAIN or SHOW; this one does not")
     return query
+
+
+def _first_word(query: str) -> str:
+    word = _FIRST_WORD.match(query)
+    return word[1].lower() if word else ""
 
 
 def csv_blocks(connection: Connection, query: str) -> Iterator[bytes]:
     """The query's rows as CSV with a header, by COPY: a block is the header or a row. Raises BadQuery."""
     query = one_query(query)
+    if _first_word(query) in _NOT_COPIED:
+        raise BadQuery("CSV is of SELECT, WITH, VALUES and TABLE: EXPLAIN and SHOW are printed, or --json")
+    # What is no statement by itself, as "SELECT 1) TO STDOUT; …", could be several inside of COPY.
+    _columns(connection, query)
     before = "COPY (\n"
     statement = f"{before}{query}\n) TO STDOUT (FORMAT csv, HEADER)"
     with answered(query, len(before)), connection.cursor().copy(statement.encode()) as copy:
