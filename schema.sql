@@ -167,6 +167,28 @@ COMMENT ON COLUMN outbox.problem IS 'How the last attempt failed; never a word o
 COMMENT ON COLUMN outbox.delivered_at IS 'When the receiver had taken it.';
 COMMENT ON COLUMN outbox.dead_at IS 'When it was given up: a dead letter, until it is retried.';
 
+-- The outbox as analysts may read it.
+CREATE OR REPLACE VIEW notifications AS
+SELECT id, kind, account, livemode, origin, subject, cause, object_id, message, due_at, attempts, try_at,
+    delivered_at, dead_at, problem
+FROM outbox;
+COMMENT ON VIEW notifications IS 'What other systems were told, or are to be: of users'' access, of payments and of orders, once per cause; and whether they took it.';
+COMMENT ON COLUMN notifications.id IS 'A number of its own.';
+COMMENT ON COLUMN notifications.kind IS 'What it is: access and payment are calls to a client''s callback, order a change of a shop''s order.';
+COMMENT ON COLUMN notifications.account IS 'The Stripe account.';
+COMMENT ON COLUMN notifications.livemode IS 'True for real money, false for test data.';
+COMMENT ON COLUMN notifications.origin IS 'Which of our clients asked for what it tells of, and is told; null where that was made elsewhere.';
+COMMENT ON COLUMN notifications.subject IS 'What it concerns, as one user: messages of one subject are delivered one after the other.';
+COMMENT ON COLUMN notifications.cause IS 'Why it is told, as an event''s id; there is one message a cause.';
+COMMENT ON COLUMN notifications.object_id IS 'The Stripe object that it tells of: a subscription or a PaymentIntent; null where that is gone.';
+COMMENT ON COLUMN notifications.message IS 'What is told.';
+COMMENT ON COLUMN notifications.due_at IS 'From when on it is true, which may be in the future.';
+COMMENT ON COLUMN notifications.attempts IS 'How often delivery was begun.';
+COMMENT ON COLUMN notifications.try_at IS 'Not tried again before this instant, where one is given.';
+COMMENT ON COLUMN notifications.delivered_at IS 'When the receiver had taken it; null until then.';
+COMMENT ON COLUMN notifications.dead_at IS 'When it was given up; null where it was not.';
+COMMENT ON COLUMN notifications.problem IS 'How the last attempt failed; null where none did.';
+
 CREATE TABLE IF NOT EXISTS unaddressed_payments (
     account     text        NOT NULL,
     livemode    boolean     NOT NULL,
@@ -5000,7 +5022,7 @@ BEGIN
     END IF;
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO hooklog_analyst', current_schema());
     FOREACH readable IN ARRAY ARRAY[
-        'events', 'checkpoints', 'stripe_objects', 'dead_letters', 'incidents', 'lookups',
+        'events', 'checkpoints', 'stripe_objects', 'dead_letters', 'incidents', 'lookups', 'notifications',
         'payments', 'customers', 'payment_intents', 'charges', 'refunds', 'charge_refunds', 'all_refunds', 'disputes',
         'balance_transactions',
         'products', 'prices', 'plans', 'price_list', 'invoices', 'invoice_lines', 'invoice_payments',
