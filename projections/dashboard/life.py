@@ -1,27 +1,24 @@
 """An object's life: the events of it and of what is linked to it, in the order in which they happened."""
 
-import json
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
-from ingest.event import Event
-from projections.causality import observed, order, prefix
-from projections.dashboard.difference import Changed, changed, secret
+from projections.causality import order
+from projections.dashboard import notices
 from projections.dashboard.kin import Place
+from projections.dashboard.moment import Moment
+from projections.dashboard.notices import Notice
 from projections.dashboard.reader import Reader
 from projections.heads import stored
 
-LATE = timedelta(minutes=1)
 MOST_BYTES = 24 << 20
 MOST_EVENTS = 2000
-"""What is read at once of histories: of a larger life some objects at a time."""
-
-PAYLOAD = 20_000
-"""Characters of a payload that are shown."""
+"""What is read of histories at once: of a larger life some objects, of a larger object some events."""
 
 _SIZES = """
 SELECT object, object_id, count(*) AS events, sum(octet_length(payload)) AS bytes, min(created_at) AS first
@@ -30,104 +27,116 @@ WHERE account = %s AND livemode = %s
 GROUP BY object, object_id
 ORDER BY first, object, object_id
 """
-_EVENTS = """
-SELECT place, event_id, type, created_at, applied_at, source, account, object, object_id, quarantined,
-    CASE WHEN quarantined THEN left(payload, 20000) ELSE coalesce(payload_clean, payload) END AS payload,
+_ROWS = """
+SELECT place, event_id, type, created_at, applied_at, source, api_version, account, object, object_id,
+    quarantined, CASE WHEN quarantined THEN left(payload, 20000) ELSE coalesce(payload_clean, payload) END
+        AS payload,
     payload_clean IS NOT NULL AS cleaned
-FROM events JOIN unnest(%s::text[], %s::text[]) AS wanted (object, object_id) USING (object, object_id)
+FROM events
+"""
+_EVENTS = f"""
+{_ROWS} JOIN unnest(%s::text[], %s::text[]) AS wanted (object, object_id) USING (object, object_id)
 WHERE account = %s AND livemode = %s
 """
+_SLICE = f"""
+{_ROWS} WHERE place IN (
+    SELECT place FROM events WHERE object_id = %s AND object = %s AND account = %s AND livemode = %s
+    ORDER BY created_at, place OFFSET %s LIMIT %s
+)
+"""  # noqa: S608 (constants)
 _DEAD = """
 SELECT event_id, projection, reason
 FROM dead_letters JOIN unnest(%s::text[], %s::text[]) AS wanted (object, object_id) USING (object, object_id)
 WHERE account = %s AND livemode = %s
 """
 
-_RANK = ("customer", "subscription", "invoice", "payment_intent", "charge")
+_RANK = ("customer", "subscription", "invoice", "invoice_payment", "payment_intent", "charge")
+"""In one second these are created one after the other, and changed the other way round: what is paid for
+changes when its payment did."""
 
 Key = tuple[str, str]
 
 
-@dataclass(frozen=True)
-class Moment:
-    """An event as the page shows it; `event` is None where it was never read, as it harms its readers."""
+class Part(NamedTuple):
+    """Whole objects; or of one that is too large its events by the clock, from `start` to before `stop`."""
 
-    row: Mapping[str, Any]
-    event: Event | None
-    before: Event | None
-    overtaken: bool
-    dead: Sequence[Mapping[str, Any]]
-
-    @property
-    def observed(self) -> bool:
-        return bool(self.event and observed(self.event))
-
-    @property
-    def late(self) -> bool:
-        return bool(self.row["applied_at"] - self.row["created_at"] > LATE)
-
-    def changed(self, zone: str) -> Changed:
-        return changed(self.event, self.before, zone) if self.event else Changed([], 0)
-
-    @property
-    def payload(self) -> str:
-        """For reading: indented, without what is secret, and not beyond PAYLOAD characters."""
-        if self.event is None:
-            return str(self.row["payload"])
-        try:
-            text = json.dumps(_unsecret(self.event.body), indent=2, ensure_ascii=False)
-        except RecursionError:
-            return "Nested too deeply to be shown; SELECT payload FROM events has it."
-        return text if len(text) <= PAYLOAD else f"{text[:PAYLOAD]}\n…"
+    objects: list[Key]
+    start: int = 0
+    stop: int | None = None
+    last: bool = True
 
 
 @dataclass(frozen=True)
 class Life:
-    """One part of it: whole objects, all of their events; `parts` in all."""
+    """One part of it, `parts` in all."""
 
-    moments: list[Moment]
+    moments: list[Moment | Notice]
     part: int
     parts: int
-    newest: Mapping[Key, Event]
-    """Each object's newest event, in the order in which the objects came up."""
+    newest: Mapping[Key, Moment]
+    """Each object's newest event, in the order in which they came up; none where a later part has it."""
+
+    def place_of(self, event_id: str) -> int:
+        """Where an event stands among the moments, from 0; 0 where it does not."""
+        return next((n for n, each in enumerate(self.moments) if each.row.get("event_id") == event_id), 0)
 
 
-async def read(reader: Reader, objects: Sequence[Key], at: Place, part: int) -> Life:
-    """Part `part` (from 1) of the life that these objects are. Raises psycopg.Error."""
-    parts = _parted(await reader.rows(_SIZES, [*_columns(objects), *at]))
+async def read(reader: Reader, objects: Sequence[Key], at: Place, part: int | Key) -> Life:
+    """Part `part` (from 1, or the first of an object) of the life that these are. Raises psycopg.Error."""
+    parts = parted(await reader.rows(_SIZES, [*_columns(objects), at.account, at.livemode]))
+    if not isinstance(part, int):
+        part = next((n for n, each in enumerate(parts, 1) if part in each.objects), 1)
     if not 1 <= part <= len(parts):
         return Life([], part, len(parts), {})
-    columns = [*_columns(parts[part - 1]), *at]
-    rows = await reader.rows(_EVENTS, columns)
+    wanted = parts[part - 1]
+    columns = [*_columns(wanted.objects), at.account, at.livemode]
+    if wanted.stop is None:
+        rows = await reader.rows(_EVENTS, columns)
+    else:
+        [(kind, name)] = wanted.objects
+        first = max(0, wanted.start - 1)  # with the one before, which says what the next one changed
+        rows = await reader.rows(_SLICE, [name, kind, at.account, at.livemode, first, wanted.stop - first])
     dead: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for letter in await reader.rows(_DEAD, columns):
         dead[letter["event_id"]].append(letter)
-    return told(rows, dead, part, len(parts))
+    said = await notices.read(reader, wanted.objects, at) if wanted.last else []
+    return await asyncio.to_thread(told, rows, dead, said, wanted, (part, len(parts)))
 
 
 def told(
-    rows: Iterable[Mapping[str, Any]], dead: Mapping[str, Sequence[Mapping[str, Any]]], part: int, parts: int
+    rows: Iterable[Mapping[str, Any]],
+    dead: Mapping[str, Sequence[Mapping[str, Any]]],
+    said: Sequence[Notice],
+    wanted: Part,
+    numbers: tuple[int, int] = (1, 1),
 ) -> Life:
     """Each object's events in causal order, merged by Stripe's clock without breaking an object's own."""
     of_objects: defaultdict[Key, list[Mapping[str, Any]]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: (row["created_at"], row["place"])):
         of_objects[row["object"], row["object_id"]].append(row)
-    keyed: list[tuple[tuple[Any, ...], Moment]] = []
-    newest: dict[Key, Event] = {}
-    for (kind, name), mine in of_objects.items():
+    keyed: list[tuple[tuple[Any, ...], Moment | Notice]] = []
+    newest: dict[Key, Moment] = {}
+    for key, mine in of_objects.items():
         moments = _ordered(mine, dead)
-        known = [moment.event for moment in moments if moment.event]
-        if known:
-            newest[kind, name] = known[-1]
-        rank = _RANK.index(kind) if kind in _RANK else len(_RANK)
-        clock: tuple[datetime, int] | None = None
-        for step, moment in enumerate(moments):
-            phase = prefix(moment.event).phase if moment.event else 1
-            mine_now = (moment.row["created_at"], phase)
-            clock = max(clock, mine_now) if clock else mine_now
-            keyed.append(((*clock, rank, name, step), moment))
+        known = [moment for moment in moments if moment.event]
+        if known and wanted.last:
+            newest[key] = known[-1]
+        if wanted.start:
+            moments = [moment for moment in moments if moment.row is not mine[0]]
+        keyed += _timed(key, moments)
+    keyed += [((notice.at, 3, 0, "", place), notice) for place, notice in enumerate(said)]
     keyed.sort(key=lambda pair: pair[0])
-    return Life([moment for _, moment in keyed], part, parts, newest)
+    return Life([moment for _, moment in keyed], *numbers, newest)
+
+
+def _timed(key: Key, moments: Sequence[Moment]) -> Iterable[tuple[tuple[Any, ...], Moment]]:
+    """The place of each of an object's events among those of others."""
+    kind, name = key
+    rank = _RANK.index(kind) if kind in _RANK else len(_RANK)
+    clock: tuple[datetime, int] | None = None
+    for step, moment in enumerate(moments):
+        clock = max(clock, moment.clock) if clock else moment.clock
+        yield (*clock, -rank if clock[1] else rank, name, step), moment
 
 
 def _ordered(
@@ -159,29 +168,25 @@ def _ordered(
     return moments
 
 
-def _parted(sizes: Iterable[Mapping[str, Any]]) -> list[list[Key]]:
-    """Objects, the earliest first, in parts that can be read at once; one object is never cut."""
-    parts: list[list[Key]] = []
+def parted(sizes: Iterable[Mapping[str, Any]]) -> list[Part]:
+    """Objects, the earliest first, in parts that can be read at once."""
+    parts: list[Part] = []
     events = taken = 0
     for row in sizes:
+        key = row["object"], row["object_id"]
+        if row["events"] > MOST_EVENTS or row["bytes"] > MOST_BYTES:
+            size = max(1, min(MOST_EVENTS, int(MOST_BYTES * row["events"] / row["bytes"])))
+            starts = range(0, row["events"], size)
+            parts += [Part([key], start, start + size, start == starts[-1]) for start in starts]
+            events = MOST_EVENTS
+            continue
         events, taken = events + row["events"], taken + row["bytes"]
         if not parts or events > MOST_EVENTS or taken > MOST_BYTES:
-            parts.append([])
+            parts.append(Part([]))
             events, taken = row["events"], row["bytes"]
-        parts[-1].append((row["object"], row["object_id"]))
+        parts[-1].objects.append(key)
     return parts
 
 
 def _columns(objects: Sequence[Key]) -> list[list[str]]:
     return [[kind for kind, _ in objects], [name for _, name in objects]]
-
-
-def _unsecret(value: Any) -> Any:
-    match value:
-        case dict():
-            return {
-                name: "(hidden)" if secret(name) and each else _unsecret(each) for name, each in value.items()
-            }
-        case list():
-            return [_unsecret(each) for each in value]
-    return value

@@ -1,6 +1,6 @@
 """The page that tells an object's life, event by event."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -10,10 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ingest.event import Event
 from projections.dashboard import display, kin, life
-from projections.dashboard.difference import Changed, known
-from projections.dashboard.kin import Place
+from projections.dashboard.difference import Changed
+from projections.dashboard.kin import Key, Place
+from projections.dashboard.known import known
+from projections.dashboard.life import Life
+from projections.dashboard.moment import Moment
 from projections.dashboard.pages import Pages
 from projections.dashboard.reader import Reader
 from projections.dashboard.view import MODES, BadView
@@ -23,36 +25,43 @@ PAGE = 40
 
 _DEFAULT = "SELECT default_livemode() AS livemode"
 _MOST_PAGES = 1_000_000
+LAST = "last"
 
 
 @dataclass(frozen=True)
 class Asked:
-    """What a life's address says beside the object."""
+    """What a life's address says beside the object; `page` is None for a part's last one."""
 
     mode: str | None
     account: str | None
+    shop: str | None
     zone: str
     part: int
-    page: int
+    page: int | None
+    event: str | None
 
     @classmethod
     def read(cls, query: Mapping[str, str]) -> "Asked":
         """Raises BadView."""
         problems = []
-        if unknown := query.keys() - {"mode", "account", "zone", "part", "page"}:
+        if unknown := query.keys() - {"mode", "account", "shop", "zone", "part", "page", "event"}:
             problems.append(f"{len(unknown)} of its parameters are unknown here")
         mode, zone = query.get("mode"), query.get("zone", "UTC")
         if mode not in (None, *MODES):
             problems.append(f"mode is one of {', '.join(MODES)}")
         if not display.is_zone(zone):
             problems.append("zone is the name of a time zone, as Europe/Berlin")
-        numbers = [query.get(name, "1") for name in ("part", "page")]
-        if not all(each.isascii() and each.isdigit() and 0 < int(each) < _MOST_PAGES for each in numbers):
-            problems.append("part and page are numbers from 1 on")
+        part, page = query.get("part", "1"), query.get("page", "1")
+        if not _is_number(part) or not (page == LAST or _is_number(page)):
+            problems.append(f"part and page are numbers from 1 on, or page is {LAST}")
         if problems:
             raise BadView(problems)
-        part, page = map(int, numbers)
-        return cls(mode, query.get("account"), zone, part, page)
+        numbers = int(part), None if page == LAST else int(page)
+        return cls(mode, query.get("account"), query.get("shop"), zone, *numbers, query.get("event"))
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and 0 < int(text) < _MOST_PAGES
 
 
 def path_to(kind: str, name: str, at: Place | None = None, zone: str = "UTC", **more: Any) -> str:
@@ -62,6 +71,8 @@ def path_to(kind: str, name: str, at: Place | None = None, zone: str = "UTC", **
         query["mode"] = "live" if at.livemode else "test"
         if at.account != "default":
             query["account"] = at.account
+        if at.shop is not None:
+            query["shop"] = at.shop
     if zone != "UTC":
         query["zone"] = zone
     query |= {each: value for each, value in more.items() if value != 1}
@@ -76,6 +87,7 @@ class Member:
     name: str
     path: str
     state: Changed
+    deleted: bool
 
 
 class Lives:
@@ -97,12 +109,16 @@ class Lives:
         if at is None:
             raise HTTPException(404, _unknown(found))
         objects, cut = await kin.of(self._reader, kind, name, at)
-        lived = await life.read(self._reader, objects, at, asked.part)
+        part = (kind, name) if asked.event else asked.part
+        lived = await life.read(self._reader, objects, at, part)
         pages = max(1, -(-len(lived.moments) // PAGE))
-        if not lived.moments or asked.page > pages:
-            raise HTTPException(404, "This life has fewer pages than that.")
-        shown = lived.moments[(asked.page - 1) * PAGE : asked.page * PAGE]
-        around = _around(asked, pages, lived.parts)
+        page = lived.place_of(asked.event) // PAGE + 1 if asked.event else asked.page or pages
+        if not lived.moments or page > pages:
+            raise HTTPException(404, "This life has fewer pages than that: leave part and page out.")
+
+        def path(**more: Any) -> str:
+            return path_to(kind, name, at, asked.zone, **more)
+
         return self._pages.answer(
             request,
             "life.html",
@@ -110,23 +126,27 @@ class Lives:
             name=name,
             at=at,
             others=[(place, path_to(kind, name, place, asked.zone)) for place in found if place != at],
+            owners=await self._owners(kind, name, objects, at, asked.zone),
             zone=asked.zone,
             cut=cut and kin.MOST_OBJECTS,
-            moments=shown,
-            first=(asked.page - 1) * PAGE + 1,
+            moments=lived.moments[(page - 1) * PAGE : page * PAGE],
+            first=(page - 1) * PAGE + 1,
             lived=lived,
             objects=len(objects),
-            members=[_member(key, event, at, asked.zone) for key, event in lived.newest.items()],
-            heading=_heading(kind, name),
-            before=around[0] and path_to(kind, name, at, asked.zone, **around[0]),
-            after=around[1] and path_to(kind, name, at, asked.zone, **around[1]),
-            path_to=path_to,
+            members=_members((kind, name), lived.newest, at, asked.zone),
+            heading=f"{display.words(kind)} {name}",
+            turns=[(words, rel, path(**where)) for words, rel, where in _turns(lived, page, pages)],
+            life_of=lambda kind, name: path_to(kind, name, _anywhere(at), asked.zone),
             display=display,
         )
 
     async def _chosen(self, found: list[Place], asked: Asked) -> Place | None:
-        """Which is meant, where the id is known in several accounts or modes."""
-        matching = [place for place in found if asked.account in (None, place.account)]
+        """Which is meant, where the id is known in several accounts, modes or shops."""
+        matching = [
+            place
+            for place in found
+            if asked.account in (None, place.account) and asked.shop in (None, place.shop)
+        ]
         if asked.mode:
             return next((place for place in matching if place.livemode is MODES[asked.mode]), None)
         if len({place.livemode for place in matching}) < 2:
@@ -134,28 +154,45 @@ class Lives:
         [default] = await self._reader.rows(_DEFAULT)
         return next(place for place in matching if place.livemode is default["livemode"])
 
-
-def _around(asked: Asked, pages: int, parts: int) -> tuple[dict[str, int] | None, dict[str, int] | None]:
-    """Where the pages before and after this one are."""
-    before = after = None
-    if asked.page > 1:
-        before = {"part": asked.part, "page": asked.page - 1}
-    elif asked.part > 1:
-        before = {"part": asked.part - 1}
-    if asked.page < pages:
-        after = {"part": asked.part, "page": asked.page + 1}
-    elif asked.part < parts:
-        after = {"part": asked.part + 1}
-    return before, after
+    async def _owners(
+        self, kind: str, name: str, objects: list[Key], at: Place, zone: str
+    ) -> list[tuple[str, str, str]]:
+        """Whose it is: kind, name and path. A customer is nobody's."""
+        if kind == "customer":
+            return []
+        found = await kin.owners(self._reader, objects, at)
+        return [(*each, path_to(*each, _anywhere(at), zone)) for each in found if each != (kind, name)]
 
 
-def _member(key: tuple[str, str], newest: Event, at: Place, zone: str) -> Member:
-    kind, name = key
-    return Member(kind, name, path_to(kind, name, at, zone), Changed(known(newest, zone), 0))
+def _turns(lived: Life, page: int, pages: int) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Where else in this life one can go: what the link says, its relation, and the page."""
+    part = lived.part
+    if (part, page) > (1, 1):
+        yield "First", "first", {}
+        before = {"part": part, "page": page - 1} if page > 1 else {"part": part - 1, "page": LAST}
+        yield "← Earlier", "prev", before
+    if (part, page) < (lived.parts, pages):
+        yield "Later →", "next", {"part": part, "page": page + 1} if page < pages else {"part": part + 1}
+        yield "Last", "last", {"part": lived.parts, "page": LAST}
 
 
-def _heading(kind: str, name: str) -> str:
-    return f"{display.words(kind)} {name}"
+def _members(asked: Key, newest: Mapping[Key, Moment], at: Place, zone: str) -> list[Member]:
+    """What was asked for, and then the others as they came up."""
+    return [
+        Member(
+            *key,
+            path_to(*key, _anywhere(at), zone),
+            Changed(known(moment.event, zone), 0),
+            moment.deleted,
+        )
+        for key, moment in sorted(newest.items(), key=lambda pair: pair[0] != asked)
+        if moment.event
+    ]
+
+
+def _anywhere(at: Place) -> Place:
+    """There, whichever shop's it is."""
+    return at._replace(shop=None)
 
 
 def _unknown(found: list[Place]) -> str:

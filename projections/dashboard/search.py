@@ -1,9 +1,10 @@
 """Search: by what people have at hand, to the lives of what it names."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, LiteralString
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -22,13 +23,14 @@ MOST = 25
 
 LONGEST = 255
 LEAST_PREFIX = 6
-"""Characters by which an id may be found: three of its kind, and as many of its own."""
+"""Characters by which an id may be found: three of its kind, and as many of its own. Only ids have prefixes:
+an order, a user or an address is found by the whole of it."""
 
 _BY_ID = """
 SELECT account, livemode, object, id, data FROM stripe_objects
 WHERE id ~>=~ %(term)s AND id ~<~ %(beyond)s
     AND object NOT IN ('fx_rates', 'invoice_payment')
-ORDER BY id LIMIT %(most)s
+ORDER BY id USING ~<~ LIMIT %(most)s  -- as the index has them, whatever the database's collation
 """
 _BY_EXACT_ID = """
 SELECT account, livemode, object, id, data FROM stripe_objects WHERE id = %(term)s
@@ -42,14 +44,31 @@ FROM charge_refunds AS listed WHERE id = %(term)s AND NOT EXISTS (
         AND refunds.id = listed.id
 ) LIMIT %(most)s
 """
+_UNREAD = """
+SELECT DISTINCT account, livemode, object, object_id AS id, NULL::jsonb AS data FROM events
+WHERE object_id = %(term)s AND object <> '' LIMIT %(most)s
+"""
+_EVENTS = """
+SELECT account, livemode, object, object_id AS id, 'Event ' || type AS told, NULL::bigint AS amount,
+    NULL AS currency, NULL AS status, created_at, event_id
+FROM events WHERE event_id = %(term)s AND object <> '' AND object_id IS NOT NULL
+"""
 _ORDERS = """
-SELECT account, livemode, 'order' AS object, %(term)s AS id, NULL AS told, sum(amount)::bigint AS amount,
-    min(currency) AS currency, min(status) AS status, min(created_at) AS created_at, count(*) AS payments
+SELECT account, livemode, 'order' AS object, %(term)s AS id, NULL AS told, currency,
+    CASE WHEN paid THEN received ELSE asked END AS amount, status, created_at, payments,
+    CASE WHEN count(*) OVER (PARTITION BY account, livemode) > 1 THEN shop END AS shop
 FROM (
-    SELECT * FROM payment_intents WHERE order_number = %(term)s
-    UNION SELECT * FROM payment_intents WHERE order_id = %(term)s
-) AS paid
-GROUP BY account, livemode LIMIT %(most)s
+    SELECT account, livemode, coalesce(origin, source) AS shop, count(*) AS payments,
+        bool_or(status = 'succeeded') AS paid, sum(amount_received)::bigint AS received, max(amount) AS asked,
+        CASE WHEN count(DISTINCT currency) = 1 THEN min(currency) END AS currency,
+        (array_agg(status ORDER BY status = 'succeeded' DESC, created_at DESC))[1] AS status,
+        min(created_at) AS created_at
+    FROM (
+        SELECT * FROM payment_intents WHERE order_number = %(term)s
+        UNION SELECT * FROM payment_intents WHERE order_id = %(term)s
+    ) AS of_order
+    GROUP BY 1, 2, 3
+) AS orders LIMIT %(most)s
 """
 _INVOICES = """
 SELECT account, livemode, 'invoice' AS object, id, 'Number ' || number AS told, total AS amount, currency,
@@ -85,6 +104,10 @@ WITH theirs AS MATERIALIZED (  -- else the planner may walk all payments by date
 )
 SELECT * FROM theirs ORDER BY created_at DESC LIMIT %(most)s
 """
+
+_EXACT = (_BY_EXACT_ID, _UNREAD, _EVENTS, _LISTED_REFUNDS, _ORDERS, _INVOICES, _USERS, _SUBSCRIPTIONS,
+          _USERS_PAYMENTS)  # fmt: skip
+_PERSONS = (_EMAILS, _GUESTS, _RECEIPTS)
 
 
 @dataclass(frozen=True)
@@ -129,21 +152,21 @@ class Search:
         return self._answer(request, term, hits, zone)
 
     async def _hits(self, term: str, zone: str) -> list[Hit]:
-        queries: list[LiteralString]
-        if "@" in term:
-            queries = [_EMAILS, _GUESTS, _RECEIPTS]
-        else:
-            queries = [_BY_EXACT_ID, _LISTED_REFUNDS, _ORDERS, _INVOICES]
-            queries += [_USERS, _SUBSCRIPTIONS, _USERS_PAYMENTS]
-        parameters = {"term": term, "most": MOST, "beyond": term[:-1] + chr(ord(term[-1]) + 1)}
-        rows = [row for query in queries for row in await self._reader.rows(query, parameters)]
+        """By everything that the term may be; only else by how ids begin, or without the # of a number."""
+        rows = await self._rows([*_EXACT, *(_PERSONS if "@" in term else ())], term)
         if not rows and "_" in term and len(term) >= LEAST_PREFIX and term.isascii():
-            rows = await self._reader.rows(_BY_ID, parameters)
+            rows = await self._rows([_BY_ID], term)
+        if not rows and term.startswith("#") and len(term) > 1:
+            return await self._hits(term[1:], zone)
         hits: dict[tuple[Any, ...], Hit] = {}
         for row in rows:
             hit = _hit(row, zone)
             hits.setdefault((hit.kind, hit.name, hit.at), hit)
         return list(hits.values())
+
+    async def _rows(self, queries: Sequence[LiteralString], term: str) -> list[Mapping[str, Any]]:
+        asked = {"term": term, "most": MOST, "beyond": term[:-1] + chr(ord(term[-1]) + 1)}
+        return [row for query in queries for row in await self._reader.rows(query, asked)]
 
     def _answer(self, request: Request, term: str, hits: list[Hit], zone: str) -> Response:
         return self._pages.answer(
@@ -154,19 +177,21 @@ class Search:
 def _hit(row: Mapping[str, Any], zone: str) -> Hit:
     if "data" in row:
         row = {**row, **_recognised(row["data"] or {})}
-    at = Place(row["account"], row["livemode"])
+    at = Place(row["account"], row["livemode"], row.get("shop"))
     told = str(row["told"] or "")
     if row.get("payments", 1) > 1:
         told = f"{row['payments']} payments"
+    event = row.get("event_id")
     return Hit(
         row["object"],
         row["id"],
         at,
         told,
-        "" if row["amount"] is None else display.money(row["amount"], row["currency"] or ""),
+        "" if None in (row["amount"], row["currency"]) else display.money(row["amount"], row["currency"]),
         "" if row["status"] is None else display.words(row["status"]),
         row["created_at"],
-        path_to(row["object"], row["id"], at, zone),
+        path_to(row["object"], row["id"], at, zone, **({"event": event} if event else {}))
+        + (f"#{quote(event)}" if event else ""),
     )
 
 
@@ -181,7 +206,7 @@ def _recognised(data: Mapping[str, Any]) -> dict[str, Any]:
     told = text("name", "email", "number", "description", "reason")
     return {
         "told": told and told[:80],
-        "amount": next((each for each in amounts if isinstance(each, int)), None),
+        "amount": next((each for each in amounts if type(each) is int), None),
         "currency": text("currency"),
         "status": text("status"),
         "created_at": datetime.fromtimestamp(created, UTC)
