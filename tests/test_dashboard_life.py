@@ -131,8 +131,9 @@ def test_an_object_of_thousands_of_events_is_told_in_parts(site: Site) -> None:
         "INSERT INTO events (event_id, type, created_at, source, account, livemode, object, object_id,"
         " received_at, log_partition, log_id, payload)"
         " SELECT id, 'balance.available', to_timestamp(at), 'default', 'default', false, 'balance', '',"
-        " now(), 0, at || '-0', jsonb_build_object('id', id, 'type', 'balance.available', 'created', at, 'data',"
-        " jsonb_build_object('object', jsonb_build_object('object', 'balance', 'status', n::text)))::text"
+        " now(), 0, at || '-0', jsonb_build_object('id', id, 'type', 'balance.available', 'created', at,"
+        " 'data', jsonb_build_object('object',"
+        " jsonb_build_object('object', 'balance', 'status', n::text)))::text"
         " FROM generate_series(1, 4100) AS n"
         " CROSS JOIN LATERAL (SELECT 'evt_big_' || n AS id, 1790000000 + n AS at) AS made"
     )
