@@ -113,8 +113,13 @@ def redis(settings: Settings) -> Iterator[Redis]:
     assert settings.redis_url is not None
     with Redis.from_url(settings.redis_url) as client:
         yield client
-        for key in client.scan_iter(f"*{settings.log_prefix}*", count=1000):
-            client.unlink(key)
+        forget(client, settings.log_prefix)
+
+
+def forget(redis: Redis, log_prefix: str) -> None:
+    """Remove a log's keys."""
+    for key in redis.scan_iter(f"*{log_prefix}*", count=1000):
+        redis.unlink(key)
 
 
 @pytest.fixture

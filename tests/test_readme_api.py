@@ -19,7 +19,7 @@ CLIENT, MOUNT = re.findall(r"^```py\n(.*?)^```", README, re.MULTILINE | re.DOTAL
 SERVE = """
 import os
 import uvicorn
-from ingest import logging, web
+from ingest import logging, serving
 from ingest.appender import Appender
 from ingest.settings import Settings
 
@@ -30,12 +30,12 @@ stop = Appender.stop
 
 async def told(self):
     await stop(self)
-    web.log.info("the log is closed")
+    serving.log.info("the log is closed")
 
 Appender.stop = told
 settings = Settings.from_environment()
-with web.listen(settings.host, settings.port, variable="PORT") as listener:
-    web.log.info("listening", port=listener.getsockname()[1])
+with serving.listen(settings.host, settings.port, variable="PORT") as listener:
+    serving.log.info("listening", port=listener.getsockname()[1])
     config = uvicorn.Config(names["app"], log_config=None, access_log=False)
     try:
         uvicorn.Server(config).run(sockets=[listener])

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from ingest.web import CannotListen, listen
+from ingest.serving import CannotListen, listen
 from tests.web_process import event, serving, sign, until
 
 
