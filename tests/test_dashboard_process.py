@@ -2,12 +2,10 @@
 
 import json
 import socket
-from uuid import uuid4
 
 import pytest
-from psycopg.sql import SQL, Identifier
 
-from tests.conftest import with_search_path
+from tests.conftest import fresh_database, named
 from tests.dashboard_process import DashboardProcess
 from tests.web_process import until
 from workers.database import apply_schema, connect
@@ -59,26 +57,24 @@ def test_without_a_database_it_says_so_and_goes_on():
 
 
 def test_before_there_are_tables_it_says_so_and_begins_by_itself_when_there_are(servers):
-    name = f"test_{uuid4().hex[:12]}"
-    with connect(servers.database_url) as database:
-        database.execute(SQL("CREATE SCHEMA {0}").format(Identifier(name)))
-        early = DashboardProcess(with_search_path(servers.database_url, name)).enter()
+    with fresh_database(servers.database_url) as name:
+        url = named(servers.database_url, name)
+        early = DashboardProcess(url).enter()
         try:
             answer = early.get("/")
             assert (answer.status, answer.headers["Refresh"]) == (503, "5")
             assert b"The tables are not there yet" in answer.body
-            database.execute(SQL("SET search_path TO {}").format(Identifier(name)))
-            apply_schema(database)
-            assert b"What it means" in early.get("/").body
-            database.execute(
-                "INSERT INTO events (event_id, type, created_at, source, account, livemode, object,"
-                " received_at, log_partition, log_id, payload)"
-                " VALUES ('evt_1', 'ping', now(), 'default', 'default', true, 'ping', now(), 0, '1-0', '{}')"
-            )
+            with connect(url) as database:
+                apply_schema(database)
+                assert b"What it means" in early.get("/").body
+                database.execute(
+                    "INSERT INTO events (event_id, type, created_at, source, account, livemode, object,"
+                    " received_at, log_partition, log_id, payload) VALUES"
+                    " ('evt_1', 'ping', now(), 'default', 'default', true, 'ping', now(), 0, '1-0', '{}')"
+                )
             until(lambda: b"data: " in first_lines(early, "/changes"))
         finally:
             early.close()
-            database.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(name)))
 
 
 def first_lines(dashboard, path):
