@@ -9,6 +9,7 @@ import random
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from psycopg import Connection
@@ -133,6 +134,17 @@ UPDATE lookups SET gone_at = clock_timestamp(), problem = 'Stripe does not know 
 WHERE number = %s AND attempts = %s
 """
 
+# A key is told apart by its digest alone.
+_KEY_CHANGED = """
+INSERT INTO configuration AS kept (name, value) VALUES (%(name)s, %(digest)s)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE kept.value <> excluded.value
+RETURNING true
+"""
+_WANT_AGAIN = """
+UPDATE lookups SET gone_at = NULL, problem = NULL, attempts = 0, try_at = clock_timestamp()
+WHERE gone_at IS NOT NULL AND livemode = %(livemode)s
+"""
+
 
 def want(connection: "Connection[Any]", wanted: Sequence[Want], answered: Collection[int] = ()) -> None:
     """Write down what is missing, in the transaction that found it so, and where answers came."""
@@ -175,6 +187,19 @@ def let_rest(connection: "Connection[Any]", lookup: Lookup, pause: float = 0.0) 
 def gone(connection: "Connection[Any]", lookup: Lookup) -> None:
     """Stripe does not know it (any more): it is not asked for again."""
     connection.execute(_GONE, [lookup.number, lookup.attempts])
+
+
+def want_again(connection: "Connection[Any]", key: str, *, livemode: bool) -> int:
+    """Where the key is another one than before, ask again for what that did not know; returns how many.
+
+    It may have been another account's, to which all of it was unknown.
+    """
+    digest = blake2b(key.encode(), digest_size=16).hexdigest()
+    asked = {"name": f"lookups_key_{'live' if livemode else 'test'}", "digest": digest, "livemode": livemode}
+    with connection.transaction():
+        if not connection.execute(_KEY_CHANGED, asked).fetchall():
+            return 0
+        return connection.execute(_WANT_AGAIN, asked).rowcount
 
 
 def pause_after(attempts: int) -> timedelta:

@@ -49,7 +49,9 @@ class Observer:
 
     def __init__(self, settings: Settings, stop: Flag | None = None) -> None:
         assert settings.redis_url
+        assert settings.stripe_secret_key
         self._settings = settings
+        self._key = settings.stripe_secret_key.get_secret_value()
         self._stop = stop or Flag()
         self._redis = Redis.from_url(settings.redis_url)
         self._observed = ObservedLog(self._redis, settings)
@@ -59,6 +61,7 @@ class Observer:
         self._seeded = False
         self._failures = 0
         self._rests_until = 0.0
+        self._stopped = False
 
     def run_once(self) -> int:
         """Ask for what is due; returns how many lookups were answered.
@@ -68,12 +71,16 @@ class Observer:
         if not self._seeded:
             if seed(self._connected()):
                 log.info("what the tables named before is wanted, too")
+            if again := lookups.want_again(self._connected(), self._key, livemode=is_live(self._settings)):
+                log.info("the key is another one: what the last one did not know is asked for", lookups=again)
             self._seeded = True
         paused = self._pause.now() is not None
         if monotonic() < self._rests_until or (paused and not self._pause.may_try()):
             return 0
-        answered = 0
+        answered, self._stopped = 0, False
         for name, kind in KINDS.items():
+            if self._stopped:  # none of the other kinds would fare better
+                break
             live = is_live(self._settings)
             due = lookups.claim(self._connected(), name, kind.limit, account=self._own, livemode=live)
             due.sort(key=lambda lookup: lookup.account)
@@ -98,12 +105,12 @@ class Observer:
         left = {lookup.number: lookup for lookup in asked}
         answered = 0
         try:
-            for told in kind.several(reader, asked) if kind.several else ():
+            for told in kind.several(reader, asked) if kind.several and not self._stopped else ():
                 answered += self._tell(told)
                 for lookup, _ in told:
                     del left[lookup.number]
             for lookup in list(left.values())[:SINGLES]:
-                if self._stop.is_set():
+                if self._stop.is_set() or self._stopped:
                     break
                 answered += self._ask(kind, reader, lookup)
                 del left[lookup.number]
@@ -153,6 +160,7 @@ class Observer:
 
     def _put_off(self, why: Verb, left: dict[int, Lookup]) -> None:
         """What Stripe did not answer: with the key refused, all waits for a good one, else for a while."""
+        self._stopped = True
         if isinstance(why, Pause):
             self._pause.begin(str(why))
             log.error("Stripe does not take STRIPE_SECRET_KEY: nothing is looked up", reason=str(why))
