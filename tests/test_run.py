@@ -102,6 +102,15 @@ def test_a_home_that_is_named_stays_the_home(clone: Clone) -> None:
     assert "elsewhere|up|" == clone.run("up", HOOKLOG_HOME="elsewhere")[1]
 
 
+def test_bytecode_is_kept_whatever_the_environment_says(clone: Clone) -> None:
+    clone.add_python("python3")
+    clone.run("up")
+    (clone.path / ".venv/bin/hooklog").write_text(
+        '#!/bin/sh\nprintf "%s" "${PYTHONDONTWRITEBYTECODE-kept}"\n'
+    )
+    assert "kept" == clone.run("up", PYTHONDONTWRITEBYTECODE="1")[1]
+
+
 def test_it_installs_once(clone: Clone) -> None:
     clone.add_python("python3")
     assert "installing" in clone.run("up")[2]
