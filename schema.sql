@@ -3626,11 +3626,14 @@ COMMENT ON COLUMN settlement_rollups.source IS 'Which endpoint received the newe
 -- Without a key, so that no writer ever waits for another. Who takes a row makes the bucket anew in the same transaction.
 CREATE TABLE IF NOT EXISTS rollup_queue (
     bucket    timestamptz NOT NULL,
-    queued_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    queued_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    queued_by xid8        NOT NULL DEFAULT pg_current_xact_id()
 );
+ALTER TABLE rollup_queue ADD COLUMN IF NOT EXISTS queued_by xid8 NOT NULL DEFAULT pg_current_xact_id();
 COMMENT ON TABLE rollup_queue IS 'The 15 minutes whose rollups are due to be made anew, as often as something changed in them. Written by triggers, in the transaction that changes what the facts are made of.';
 COMMENT ON COLUMN rollup_queue.bucket IS 'The first instant of the 15 minutes.';
 COMMENT ON COLUMN rollup_queue.queued_at IS 'Since when.';
+COMMENT ON COLUMN rollup_queue.queued_by IS 'The transaction that changed something in them.';
 
 CREATE OR REPLACE FUNCTION bucket_of(instant timestamptz) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE
@@ -3672,17 +3675,27 @@ COMMENT ON FUNCTION settlements_rolled_up IS 'What settlement_rollups must hold 
 -- One at a time, in a transaction of its own: who takes the lock takes what is queued afterwards, in a later statement,
 -- and adds up in one later still. So it sees all that was committed with what it took; what commits meanwhile has rows
 -- of its own in the queue, and comes next. Rests on READ COMMITTED.
-CREATE OR REPLACE FUNCTION refresh_rollups(at_most integer) RETURNS integer
+-- Two that write at once do not see each other, though: who changes a payment cannot queue the bucket of a charge that
+-- another is just inserting. So only what `seen` shows is taken, a snapshot since which all of these have ended
+-- (workers/rollups.py finds one); until then the bucket is read from the facts.
+DROP FUNCTION IF EXISTS refresh_rollups(integer);
+CREATE OR REPLACE FUNCTION refresh_rollups(at_most integer, seen pg_snapshot) RETURNS integer
 LANGUAGE plpgsql
 AS $$
 DECLARE
     due timestamptz[];
 BEGIN
     PERFORM pg_advisory_xact_lock('rollup_queue'::regclass::oid::integer, 0);
-    WITH oldest AS (
-        SELECT queued.bucket FROM rollup_queue AS queued GROUP BY queued.bucket ORDER BY min(queued.queued_at) LIMIT at_most
+    WITH ready AS (
+        SELECT queued.ctid AS place, queued.bucket, queued.queued_at FROM rollup_queue AS queued
+        WHERE pg_visible_in_snapshot(queued.queued_by, seen)
+            -- Of a transaction that this server has not had yet: the row comes from another one's backup.
+            OR queued.queued_by >= (SELECT pg_snapshot_xmax(pg_current_snapshot()))
+    ), oldest AS (
+        SELECT ready.bucket FROM ready GROUP BY ready.bucket ORDER BY min(ready.queued_at) LIMIT at_most
     ), taken AS (
-        DELETE FROM rollup_queue AS queued USING oldest WHERE queued.bucket = oldest.bucket RETURNING queued.bucket
+        DELETE FROM rollup_queue AS queued USING ready, oldest
+        WHERE queued.ctid = ready.place AND ready.bucket = oldest.bucket RETURNING queued.bucket
     )
     SELECT array_agg(DISTINCT taken.bucket) INTO due FROM taken;
     IF due IS NULL THEN
@@ -3888,8 +3901,13 @@ $$;
 
 CREATE OR REPLACE FUNCTION queue_for_price() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-    PERFORM queue_priced(array_agg(account), array_agg(livemode), array_agg(id)) FROM changed
-    WHERE plan_type IS NOT NULL HAVING count(*) > 0;
+    PERFORM queue_priced(array_agg(changed.account), array_agg(changed.livemode), array_agg(changed.id)) FROM changed
+    WHERE changed.plan_type IS NOT NULL OR EXISTS (  -- a price hides what was told of it as a plan
+        SELECT FROM plans
+        WHERE plans.account = changed.account AND plans.livemode = changed.livemode AND plans.id = changed.id
+            AND plans.plan_type IS NOT NULL
+    )
+    HAVING count(*) > 0;
     RETURN NULL;
 END
 $$;
@@ -3906,6 +3924,15 @@ BEGIN
             ON line.account = changed.account AND line.livemode = changed.livemode AND line.price_id = changed.id
     ) AS line
     HAVING count(*) > 0;
+END
+$$;
+
+-- What is truncated does not say what it held, but only of what there are rollups can it have been.
+CREATE OR REPLACE FUNCTION queue_all_rolled_up() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    INSERT INTO rollup_queue (bucket)
+    SELECT bucket FROM payment_rollups UNION SELECT bucket FROM settlement_rollups;
+    RETURN NULL;
 END
 $$;
 
@@ -3943,14 +3970,28 @@ BEGIN
                 ' REFERENCING OLD TABLE AS before NEW TABLE AS after FOR EACH STATEMENT EXECUTE FUNCTION %I()',
                 fed.relation, fed.of_both);
         END IF;
+        EXECUTE format('CREATE OR REPLACE TRIGGER rolled_up_truncated AFTER TRUNCATE ON %I'
+            ' FOR EACH STATEMENT EXECUTE FUNCTION queue_all_rolled_up()', fed.relation);
     END LOOP;
 END
 $$;
 
--- What was there before there were rollups, or before their facts meant what they mean now.
+-- What was there before there were rollups, or before their facts meant what they mean now: told by the text of what
+-- they are made by, as one time too many changes no figure, and one too few leaves wrong ones.
 DO $$
+DECLARE
+    meaning text;
 BEGIN
-    IF NOT EXISTS (SELECT FROM configuration WHERE name = 'rollups' AND value = '1') THEN
+    SELECT md5(string_agg(part.body, '' ORDER BY part.body)) INTO meaning FROM (
+        SELECT pg_get_functiondef(name::regproc) AS body FROM unnest(ARRAY[
+            'bucket_of', 'payment_facts', 'settlement_facts', 'payments_rolled_up', 'settlements_rolled_up'
+        ]) AS name
+        UNION ALL
+        SELECT pg_get_viewdef(name::regclass) FROM unnest(ARRAY[
+            'payments', 'invoice_plans', 'price_list', 'all_refunds'
+        ]) AS name
+    ) AS part;
+    IF NOT EXISTS (SELECT FROM configuration WHERE name = 'rollups' AND value = meaning) THEN
         INSERT INTO rollup_queue (bucket)
         SELECT bucket_of(created_at) FROM payment_intents
         UNION SELECT bucket_of(created_at) FROM charges
@@ -3960,7 +4001,7 @@ BEGIN
         UNION SELECT bucket_of(created_at) FROM balance_transactions
         UNION SELECT bucket FROM payment_rollups
         UNION SELECT bucket FROM settlement_rollups;
-        INSERT INTO configuration (name, value) VALUES ('rollups', '1')
+        INSERT INTO configuration (name, value) VALUES ('rollups', meaning)
         ON CONFLICT (name) DO UPDATE SET value = excluded.value;
     END IF;
 END

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
+import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
@@ -104,6 +105,14 @@ def database(settings: Settings) -> Iterator[Connection]:
     """An autocommit connection to the test's schema, with rows as dicts."""
     assert settings.database_url is not None
     with connect(settings.database_url) as connection:
+        yield connection
+
+
+@pytest.fixture
+def connection(settings: Settings) -> Iterator["psycopg.Connection[Any]"]:
+    """One as a process has it: autocommit, rows as tuples."""
+    assert settings.database_url is not None
+    with psycopg.connect(settings.database_url, autocommit=True) as connection:
         yield connection
 
 

@@ -6,14 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from random import Random
 from typing import Any
 
 import psycopg
-import pytest
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, strategies
 from hypothesis import settings as examples
@@ -21,37 +18,18 @@ from hypothesis import settings as examples
 from tests.events import NOW, event
 from tests.payments import CHARGE, INTENT
 from tests.pipeline import Pipeline
+from tests.rollups import EVENTS, differences, refreshed
 from tests.test_payments_view import invoice, price, subscription
+from workers import database
 from workers.commands.rollups import rollups
-from workers.database import apply_schema
-from workers.rollups import check, refresh, repair, waiting
-from workers.simulator import simulate
+from workers.database import SCHEMA
+from workers.rollups import Refresher, repair, waiting
 
 TABLES = ("payment_rollups", "settlement_rollups")
 
 
-@pytest.fixture
-def connection(settings: Any) -> Iterator["psycopg.Connection[Any]"]:
-    """As a process has it: autocommit, rows as tuples."""
-    with psycopg.connect(settings.database_url, autocommit=True) as connection:
-        yield connection
-
-
-def differences(connection: Any) -> list[Any]:
-    return [each for checked in check(connection, timedelta(days=4000)) for each in checked.differences]
-
-
-def refreshed(connection: Any) -> None:
-    while refresh(connection):
-        pass
-
-
 def rows(pipeline: Pipeline) -> Any:
     return pipeline.tables(TABLES)
-
-
-BUSINESS = simulate(seed=5, payments=20, subscriptions=5, days=40)
-EVENTS = BUSINESS.observed
 
 
 def test_they_hold_what_the_rows_of_a_whole_business_add_up_to(pipeline, connection):
@@ -84,28 +62,32 @@ def test_any_order_and_any_moment_of_refreshing_give_the_same(pipeline, connecti
         size = random.randint(1, len(deliveries))
         pipeline.deliver(*deliveries[:size])
         pipeline.run()
-        refresh(connection, random.choice([1, 7, 1000]))
+        Refresher(connection).refresh(random.choice([1, 7, 1000]))
         del deliveries[:size]
     refreshed(connection)
     assert rows(pipeline) == expected
 
 
-FIGURES = (
-    "SELECT * FROM payment_metrics('2020-01-01', '2030-01-01', 'day', {split}, time_zone => 'Asia/Kathmandu')"
-)
+SPLITS = ("NULL", "'source'", "'origin'", "'plan'", "'payment_method'")
 
 
-@pytest.mark.parametrize("split", ["NULL", "'source'", "'origin'", "'plan'", "'payment_method'"])
-def test_figures_are_the_same_whether_read_from_rows_or_from_rollups(pipeline, connection, split):
+def figures(connection: Any) -> list[Any]:
+    """All that payment_metrics tells of the business, day by day, in a zone that cuts hours in four."""
+    since, until = "2025-12-15", "2026-02-15"
+    ask = "SELECT * FROM payment_metrics('{}', '{}', 'day', {}, time_zone => 'Asia/Kathmandu')"
+    return [connection.execute(ask.format(since, until, split)).fetchall() for split in SPLITS]
+
+
+def test_figures_are_the_same_whether_read_from_rows_or_from_rollups(pipeline, connection):
     pipeline.deliver(*EVENTS)
     pipeline.run()
-    from_rows = connection.execute(FIGURES.format(split=split)).fetchall()
+    from_rows = figures(connection)
+    assert all(len(rows) > 30 for rows in from_rows)
     refreshed(connection)
-    assert connection.execute(FIGURES.format(split=split)).fetchall() == from_rows
-    assert len(from_rows) > 30
+    assert figures(connection) == from_rows
     some = "INSERT INTO rollup_queue (bucket) SELECT DISTINCT bucket FROM payment_rollups LIMIT 20"
     connection.execute(some)
-    assert connection.execute(FIGURES.format(split=split)).fetchall() == from_rows
+    assert figures(connection) == from_rows
 
 
 def test_a_figure_is_never_older_than_the_rows(pipeline, connection):
@@ -160,6 +142,14 @@ def test_a_plan_that_other_objects_tell_later_is_caught_up_with(pipeline, connec
     named = price("enterprise") | {"active": True, "product": "prod_1", "created": NOW}
     pipeline.deliver(event("price.updated", named, created=NOW + 9))
     assert plans(pipeline, connection) == {"enterprise"}
+    connection.execute("INSERT INTO plans SELECT * FROM prices")
+    connection.execute("DELETE FROM prices")
+    assert plans(pipeline, connection) == {"enterprise"}
+    connection.execute("INSERT INTO prices SELECT * FROM plans")
+    connection.execute("UPDATE prices SET plan_type = NULL")
+    assert plans(pipeline, connection) == {"basic"}
+    connection.execute("DELETE FROM prices")
+    assert plans(pipeline, connection) == {"enterprise"}
 
 
 def test_what_is_changed_by_hand_is_caught_up_with_too(pipeline, connection):
@@ -174,7 +164,7 @@ def test_what_is_changed_by_hand_is_caught_up_with_too(pipeline, connection):
         "UPDATE subscriptions SET plan_type = 'pro'",
         "DELETE FROM invoice_payments",
         "DELETE FROM balance_transactions",
-        "DELETE FROM refunds",
+        "TRUNCATE refunds",
         "DELETE FROM charges WHERE id < (SELECT avg_id FROM (SELECT max(id) AS avg_id FROM charges) AS half)",
     ):
         connection.execute(change)
@@ -192,8 +182,9 @@ def test_refreshers_and_drains_at_once_leave_nothing_wrong(pipeline, connection,
 
     def keep_refreshing(_: int) -> None:
         with psycopg.connect(settings.database_url, autocommit=True) as own:
+            refresher = Refresher(own)
             while not done:
-                refresh(own, 5)
+                refresher.refresh(5)
 
     with ThreadPoolExecutor(2) as pool:
         running = [pool.submit(keep_refreshing, number) for number in range(2)]
@@ -214,7 +205,8 @@ def test_a_killed_refresher_leaves_what_it_took_in_the_queue(pipeline, connectio
     pipeline.run()
     program = (
         "import sys, psycopg; connection = psycopg.connect(sys.argv[1]);"
-        "print(connection.execute('SELECT refresh_rollups(1000)').fetchone()[0], flush=True);"
+        "made = connection.execute('SELECT refresh_rollups(1000, pg_current_snapshot())').fetchone();"
+        "print(made[0], flush=True);"
         "sys.stdin.read()"
     )
     queued = waiting(connection).buckets
@@ -295,7 +287,25 @@ def test_a_database_from_before_there_were_rollups_gets_them(pipeline, connectio
     pipeline.run()
     connection.execute("DROP TABLE payment_rollups, settlement_rollups, rollup_queue CASCADE")
     connection.execute("DELETE FROM configuration WHERE name = 'rollups'")
-    apply_schema(connection)
+    database.apply_schema(connection)
     refreshed(connection)
     assert differences(connection) == []
     assert pipeline.rows("payment_rollups")
+
+
+def test_an_update_by_which_facts_mean_something_else_makes_all_anew_once(
+    pipeline, connection, tmp_path, monkeypatch
+):
+    pipeline.deliver(*EVENTS)
+    pipeline.run()
+    refreshed(connection)
+    taken = "charge.paid AND charge.amount_captured > {} AS taken"
+    updated = tmp_path / "schema.sql"
+    updated.write_text(SCHEMA.read_text().replace(taken.format(0), taken.format(9999)))
+    monkeypatch.setattr(database, "SCHEMA", updated)
+    database.apply_schema(connection)
+    assert waiting(connection).buckets > 30
+    refreshed(connection)
+    assert differences(connection) == []
+    database.apply_schema(connection)
+    assert waiting(connection).buckets == 0

@@ -10,11 +10,12 @@ import structlog
 
 from ingest.settings import Settings
 from workers.database import dial
-from workers.rollups import AT_ONCE, refresh
+from workers.rollups import AT_ONCE, Refresher
 
-LOOK_SECONDS = 2.0
+LOOK_SECONDS = 1.0
+REST_SECONDS = 2.0
 REST = 4.0
-"""It rests this many times as long as it worked, as the newest bucket is made anew at every look."""
+"""It rests this many times as long as it worked, as the newest bucket is made anew every time."""
 
 MOST_SECONDS = 15.0
 """But no longer than this: the rollups are to be 30 seconds behind at most."""
@@ -29,14 +30,20 @@ def main(settings: Settings) -> None:
         signal.signal(number, lambda *_: stop.set())
     database: psycopg.Connection[Any] | None = None
     away: str | None = None
+    due = 0.0
     assert settings.database_url
     while not stop.is_set():
         began = monotonic()
         try:
             if database is None or database.closed:
                 database = dial(settings.database_url)
-            while refresh(database) == AT_ONCE and not stop.is_set():
-                pass
+                refresher = Refresher(database)
+            refresher.look()
+            if began >= due:
+                while refresher.refresh() == AT_ONCE and not stop.is_set():
+                    pass
+                ended = monotonic()
+                due = ended + min(max(REST_SECONDS, REST * (ended - began)), MOST_SECONDS)
         except (psycopg.OperationalError, psycopg.InternalError) as error:
             if away != (away := type(error).__name__):
                 log.warning("the database is away; the rollups wait", reason=away)
@@ -46,6 +53,6 @@ def main(settings: Settings) -> None:
             if away:
                 log.info("the database is back")
             away = None
-        stop.wait(min(max(LOOK_SECONDS, REST * (monotonic() - began)), MOST_SECONDS))
+        stop.wait(LOOK_SECONDS)
     if database is not None:
         database.close()

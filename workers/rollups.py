@@ -1,5 +1,7 @@
 """Rollups: making anew what is queued, proving that they hold what the rows add up to, and mending them."""
 
+import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,6 +11,12 @@ from psycopg import Connection
 
 AT_ONCE = 200
 """Buckets that one transaction makes anew."""
+
+LINKS = 5
+"""What a charge's plan is told by is at most so far from it: payment, link, invoice, line, price."""
+
+REPAIR_SECONDS = 60.0
+"""How long a repair waits for those who were writing when it began."""
 
 CHUNK = timedelta(days=1)
 """What is compared at a time."""
@@ -44,6 +52,12 @@ FROM (
 WHERE NOT EXISTS (SELECT FROM rollup_queue WHERE rollup_queue.bucket = told.bucket)
 GROUP BY told.name, told.bucket ORDER BY told.bucket, told.name
 """
+# A number that is drawn after the snapshot is above those of all who were writing when it was taken.
+_STEP = """
+SELECT now::text, pg_snapshot_xmin(now)::text::bigint, pg_current_xact_id()::text::bigint
+FROM pg_current_snapshot() AS now WHERE EXISTS (SELECT FROM rollup_queue)
+"""
+_QUEUED_BY = "SELECT EXISTS (SELECT FROM rollup_queue WHERE queued_at <= %s)"
 _BOUNDS = """
 SELECT bucket_of(min(first)), bucket_of(max(last)) + interval '15 minutes'
 FROM (
@@ -84,19 +98,54 @@ class Checked(NamedTuple):
     differences: list[Difference]
 
 
+class Step(NamedTuple):
+    """A snapshot, and the number of a transaction that came after all who were writing then."""
+
+    snapshot: str
+    after: int
+
+
+class Refresher:
+    """Makes queued buckets anew. `connection` is in autocommit mode: one statement is one transaction.
+
+    Transactions that write at once see nothing of each other: one that changes a payment cannot queue the
+    bucket of a charge that another is just inserting. So a bucket is made anew only when whoever wrote at
+    once with those that queued it has ended, and whoever wrote at once with those, as many times over as
+    there are links from a charge to what decides a figure of it.
+    """
+
+    def __init__(self, connection: "Connection[Any]") -> None:
+        self._connection = connection
+        self._steps: deque[Step] = deque(maxlen=LINKS + 1)
+
+    def look(self) -> None:
+        """See who has ended. The more often, the sooner comes what is due; it costs next to nothing."""
+        for _ in range(LINKS + 1):
+            found = self._connection.execute(_STEP).fetchall()
+            if not found:
+                return
+            [(snapshot, oldest, number)] = found
+            if self._steps and oldest <= self._steps[-1].after:
+                return
+            self._steps.append(Step(snapshot, number))
+
+    def refresh(self, at_most: int = AT_ONCE) -> int:
+        """Make up to so many of the buckets that are due anew, the oldest first; returns how many.
+
+        Waits for whoever else does it.
+        """
+        self.look()
+        if len(self._steps) <= LINKS:
+            return 0
+        statement = "SELECT refresh_rollups(%s, %s::text::pg_snapshot)"
+        [(count,)] = self._connection.execute(statement, [at_most, self._steps[0].snapshot]).fetchall()
+        return int(count)
+
+
 def waiting(connection: "Connection[Any]") -> Waiting:
     """What is yet to be made anew; until then its figures are read from the rows."""
     [row] = connection.execute(_WAITING).fetchall()
     return Waiting(*row)
-
-
-def refresh(connection: "Connection[Any]", at_most: int = AT_ONCE) -> int:
-    """Make up to so many queued buckets anew, the oldest first; returns how many.
-
-    Waits for whoever else does it. `connection` is in autocommit mode: one statement is one transaction.
-    """
-    [(count,)] = connection.execute("SELECT refresh_rollups(%s)", [at_most]).fetchall()
-    return int(count)
 
 
 def check(connection: "Connection[Any]", chunk: timedelta = CHUNK) -> Iterator[Checked]:
@@ -113,10 +162,16 @@ def check(connection: "Connection[Any]", chunk: timedelta = CHUNK) -> Iterator[C
 
 
 def repair(connection: "Connection[Any]") -> Iterator[Checked]:
-    """Queue every bucket that differs, and make anew all that is queued."""
+    """Queue every bucket that differs, and make anew all that is queued by now.
+
+    What others who write hold up for too long stays queued: it is read from the rows, and comes by itself.
+    """
     for checked in check(connection):
         buckets = sorted({difference.bucket for difference in checked.differences})
         connection.execute("INSERT INTO rollup_queue (bucket) SELECT unnest(%s::timestamptz[])", [buckets])
         yield checked
-    while refresh(connection):
-        pass
+    refresher, deadline = Refresher(connection), time.monotonic() + REPAIR_SECONDS
+    [(end,)] = connection.execute("SELECT clock_timestamp()").fetchall()
+    while connection.execute(_QUEUED_BY, [end]).fetchall() == [(True,)] and time.monotonic() < deadline:
+        if not refresher.refresh():
+            time.sleep(0.05)  # whoever writes has to end: there is nothing to wait on
