@@ -19,6 +19,9 @@ from ingest.refusal import Refusal
 PROVIDER = "ecb"
 BASE = "eur"
 
+FIRST_DAY = date(1999, 1, 1)
+"""There were no euros before. A day that is a misprint would be taken for the last known one ever after."""
+
 MOST_BYTES = 64 << 20
 """The historical file has a fortieth of that; what is larger is another file."""
 
@@ -31,6 +34,10 @@ _WRITTEN_DAY = re.compile(r"([0-9]{1,2}) ([A-Za-z]+) ([0-9]{4})")
 _CODE = re.compile(r"[A-Z]{3}")
 _RATE = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
 _HOLES = {"", "N/A"}
+
+_WHERE = (
+    "take eurofxref.csv or eurofxref-hist.csv, zipped or not, from https://www.ecb.europa.eu/stats/eurofxref/"
+)
 
 
 class DayRates(NamedTuple):
@@ -52,30 +59,35 @@ def read(path: Path) -> list[DayRates]:
 
 
 def parse(content: bytes) -> list[DayRates]:
-    """The same of a file's bytes. A day without any rate is left out."""
+    """The same of a file's bytes: one day at least, as a day without any rate is left out."""
     try:
         text = _unpacked(content).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise NotRates(f"the file is no text in UTF-8 (byte {error.start})") from None
+        raise NotRates(f"the file is no text in UTF-8 (byte {error.start}): {_WHERE}") from None
     found: dict[date, DayRates] = {}
-    lines = _lines(text)
-    _, header = next(lines, (1, [""]))
-    columns = _columns(header)
-    for number, cells in lines:
+    lines = list(_lines(text))
+    if not lines:
+        raise NotRates(f"the file is empty: {_WHERE}")
+    columns = _columns(*lines[0])
+    if columns[-1] and not text.endswith(("\n", "\r")):
+        raise NotRates(f"line {lines[-1][0]}: the file may be cut off, as this line has no end: {_WHERE}")
+    for number, cells in lines[1:]:
         told = _day(number, cells, columns)
         if told.day in found:
             raise NotRates(f"line {number}: {told.day} stands in an earlier line, too")
         found[told.day] = told
-    if not found:
-        raise NotRates("the file has no day in it")
+    if not any(told.rates for told in found.values()):
+        raise NotRates(f"the file has {'no rate' if found else 'no day'} in it: {_WHERE}")
     return [found[day] for day in sorted(found) if found[day].rates]
 
 
 def _unpacked(content: bytes) -> bytes:
     if is_zipfile(BytesIO(content)):
         content = _only_member(content)
+    elif content.startswith(b"PK"):
+        raise NotRates(f"the archive is broken: {_WHERE}")
     if len(content) > MOST_BYTES:
-        raise NotRates(f"the file has more than {MOST_BYTES >> 20} MB: it is none of the ECB's")
+        raise NotRates(f"the file has more than {MOST_BYTES >> 20} MB: {_WHERE}")
     return content
 
 
@@ -84,11 +96,11 @@ def _only_member(content: bytes) -> bytes:
         with ZipFile(BytesIO(content)) as archive:
             members = archive.infolist()
             if len(members) != 1:
-                raise NotRates(f"the archive holds {len(members)} files, where the ECB's hold one")
+                raise NotRates(f"the archive holds {len(members)} files, where the ECB's hold one: {_WHERE}")
             with archive.open(members[0]) as file:
                 return file.read(MOST_BYTES + 1)
     except (BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:  # broken, or with a password
-        raise NotRates(f"the archive cannot be unpacked: {error}") from None
+        raise NotRates(f"the archive is broken: {error}: {_WHERE}") from None
 
 
 def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
@@ -98,18 +110,18 @@ def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
             yield number, [cell.strip() for cell in line.split(",")]
 
 
-def _columns(header: list[str]) -> list[str]:
+def _columns(number: int, header: list[str]) -> list[str]:
     """The currencies of the columns after the day; "" for the one that the comma at the end begins."""
     if header[0] != "Date":
-        raise NotRates("line 1: expected `Date, USD, JPY, …`, as the ECB writes it")
+        raise NotRates(f"line {number}: expected `Date, USD, JPY, …`: {_WHERE}")
     codes = header[1:-1] if header[-1] == "" else header[1:]
     if not codes:
-        raise NotRates("line 1: it names no currency")
+        raise NotRates(f"line {number}: it names no currency")
     for code in codes:
         if not _CODE.fullmatch(code):
-            raise NotRates(f"line 1: {code[:40]!r} is no currency's three letters")
+            raise NotRates(f"line {number}: {code[:40]!r} is no currency's three letters")
         if code.lower() == BASE or codes.count(code) > 1:
-            raise NotRates(f"line 1: {code} may stand there once, and the euro not at all")
+            raise NotRates(f"line {number}: {code} may stand there once, and the euro not at all")
     return [code.lower() for code in header[1:]]
 
 
@@ -132,6 +144,8 @@ def _date(number: int, written: str) -> date:
         ) from None
     if day > datetime.now(UTC).date() + timedelta(days=1):
         raise NotRates(f"line {number}: {day} is in the future")
+    if day < FIRST_DAY:
+        raise NotRates(f"line {number}: {day} is before there were euros")
     return day
 
 
