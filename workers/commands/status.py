@@ -100,7 +100,8 @@ def warnings(health: Health) -> list[str]:
         found.append("No drain worker is there: the sweep drains by itself, and slower.")
     if health.rollups.seconds > ROLLUPS_LATE_SECONDS:
         found.append(
-            "The rollups fall behind, and figures are read from the rows instead: start a refresher."
+            "The rollups fall behind, and figures are read from the rows instead: start a refresher, "
+            "or see which transaction stays open."
         )
     if health.rebuild_due:
         found.append(f"{' and '.join(health.rebuild_due)} changed since the tables were built: ./run rebuild")
