@@ -5044,6 +5044,16 @@ $$;
 
 -- ============================================================ analysts
 
+-- Until PostgreSQL 14 everybody may create in public. Whoever does, analysts too, could put a function beside one of
+-- these that fits a call better, and it would run with the rights of whoever drains.
+DO $$
+BEGIN
+    IF has_schema_privilege('public', current_schema(), 'CREATE') THEN
+        EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC', current_schema());
+    END IF;
+END
+$$;
+
 -- Give it to people with GRANT hooklog_analyst TO …: it reads what is listed here, and can do nothing else.
 -- Roles belong to the whole server, so another database's schema.sql may be making it at the same time.
 DO $$

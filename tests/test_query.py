@@ -7,20 +7,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
-from psycopg.errors import InsufficientPrivilege, ReadOnlySqlTransaction
 
 from ingest.settings import Settings
 from tests.events import customer, event
 from tests.pipeline import Pipeline
-from workers.analyst import LOGIN, NoAnalyst, make_login, reading
+from workers.analyst import NoAnalyst, reading
 from workers.command import hooklog
 from workers.database import Connection
-from workers.servers.home import Home
 from workers.shown import printable
 
 Run = Callable[..., Result]
@@ -192,39 +189,3 @@ def test_who_may_not_read_as_an_analyst_is_told_what_to_grant(
             pass
     finally:
         database.execute(f"DROP ROLE {login}")
-
-
-def test_the_log_in_for_analysts_reads_and_cannot_become_anything_else(
-    settings: Settings, pipeline: Pipeline, tmp_path: Path
-) -> None:
-    pipeline.deliver(event("customer.created", customer()))
-    pipeline.run()
-    url = make_login(settings.database_url or "", Home(tmp_path))
-    assert url == make_login(settings.database_url or "", Home(tmp_path))
-    with psycopg.connect(url, autocommit=True) as connection:
-        assert [(1,)] == connection.execute("SELECT count(*) FROM customers").fetchall()
-        for statement, refused in (
-            ("DELETE FROM customers", (InsufficientPrivilege, ReadOnlySqlTransaction)),
-            ("SELECT * FROM heads", InsufficientPrivilege),
-            ("RESET ROLE; SELECT * FROM heads", InsufficientPrivilege),
-            ("SET ROLE hooklog", InsufficientPrivilege),
-            ("SET TRANSACTION READ WRITE; CREATE TABLE own ()", InsufficientPrivilege),
-            ("SET TRANSACTION READ WRITE; CREATE TEMP TABLE own ()", InsufficientPrivilege),
-            ("COPY customers TO PROGRAM 'cat'", InsufficientPrivilege),
-        ):
-            with pytest.raises(refused):
-                connection.execute(statement)
-    assert LOGIN in url
-
-
-def test_a_machine_that_has_the_log_in_for_analysts_needs_nothing_else(
-    run: Run, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    login = make_login(settings.database_url or "", Home(tmp_path))
-    monkeypatch.setenv("ANALYST_DATABASE_URL", login)
-    for elsewhere in ("DATABASE_URL", "REDIS_URL"):
-        monkeypatch.delenv(elsewhere, raising=False)
-    assert LOGIN in run("query", "SELECT current_user").output
-    assert "permission denied for table heads" in run("query", "SELECT * FROM heads").output
-    assert "fx_rates" in run("dictionary").output
-    assert 1 == len(run("export", "fx_rates").stdout.splitlines())

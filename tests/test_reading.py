@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -67,3 +68,41 @@ def test_rows_that_nobody_takes_any_more_end_the_query(settings: Settings) -> No
     sql = "SELECT 1e30 AS amount, generate_series(1, 100000000) AS n"
     with pytest.raises(NotInParquet), reading(settings) as connection:
         list(parquet.write(Result(connection, sql, parquet.AS_TEXT), BytesIO()))
+
+
+def test_values_are_written_alike_whatever_a_database_says(
+    run: Run, database: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PGDATESTYLE", "German")
+    monkeypatch.setenv("PGTZ", "Asia/Tokyo")
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    sql = "SELECT timestamptz '2026-11-30 12:00+00' AS at, 0.1::float8 + 0.2 AS sum, '漢' AS word"
+    assert "at,sum,word\n2026-11-30 12:00:00+00,0.30000000000000004,漢\n" == run("query", "--csv", sql).output
+    assert (
+        '{"at":"2026-11-30T12:00:00Z","sum":0.30000000000000004,"word":"漢"}\n'
+        == run("query", "--json", sql).output
+    )
+    database.execute("INSERT INTO checkpoints (partition, updated_at) VALUES (0, now())")
+    file = str(tmp_path / "checkpoints.parquet")
+    assert 0 == run("export", "checkpoints", "--format", "parquet", "--output", file).exit_code
+
+
+def test_a_log_ins_own_time_limit_holds_unless_another_is_asked_for(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGOPTIONS", "-c statement_timeout=100")
+    assert "statement_timeout, allows" in run("query", "SELECT pg_sleep(10)").output
+    days = "period_starts('2026-01-01', '2026-03-01')"
+    assert "statement_timeout, allows" in run("export", days, "--where", "pg_sleep(10) IS NULL").output
+    for timeout in ("5", "0"):
+        assert 0 == run("query", "--timeout", timeout, "SELECT pg_sleep(0.2)").exit_code
+
+
+def test_a_database_without_tables_says_what_to_set(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PGOPTIONS", "-c search_path=nowhere")
+    monkeypatch.setenv(
+        "DATABASE_URL", os.environ["DATABASE_URL"].replace("-csearch_path", "-cdefault_tablespace")
+    )
+    for command in (("query", "SELECT 1"), ("export", "payments"), ("dictionary",)):
+        result = run(*command)
+        assert (1, True) == (result.exit_code, "has no tables of hooklog: set DATABASE_URL" in result.output)

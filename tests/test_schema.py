@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from psycopg.errors import InsufficientPrivilege
+from psycopg.sql import SQL, Identifier
 
 from projections.registry import registered
 from workers.database import apply_schema, connect
@@ -103,6 +104,16 @@ def test_analysts_change_nothing(database, statement):
     database.execute(ANALYST)
     with pytest.raises(InsufficientPrivilege):
         database.execute(statement)
+
+
+def test_nobody_else_puts_a_function_beside_those_of_the_schema(database):
+    """Until PostgreSQL 14 everybody might, and what fits a call better is run with the owner's rights."""
+    [schema] = database.execute("SELECT current_schema() AS name").fetchall()
+    database.execute(SQL("GRANT CREATE ON SCHEMA {} TO PUBLIC").format(Identifier(schema["name"])))
+    apply_schema(database)
+    database.execute(ANALYST)
+    with pytest.raises(InsufficientPrivilege):
+        database.execute("CREATE FUNCTION own() RETURNS integer LANGUAGE sql RETURN 1")
 
 
 def test_who_may_make_no_roles_is_told_so_and_has_the_tables_all_the_same(database):

@@ -5,6 +5,7 @@ start. Where there is none, the role of DATABASE_URL becomes hooklog_analyst for
 against accidents; who holds the rights of DATABASE_URL has them, whatever a session calls itself.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -12,23 +13,34 @@ from typing import Any
 import psycopg
 from psycopg.errors import InsufficientPrivilege, InvalidParameterValue
 from psycopg.pq import TransactionStatus
-from psycopg.sql import SQL, Identifier, Literal
+from psycopg.sql import SQL, Identifier
 
 from ingest.refusal import Refusal
 from ingest.settings import Settings
-from workers.servers.home import Home
 from workers.stack import find
 
 ROLE = "hooklog_analyst"
-LOGIN = "hooklog_reader"
 CANCEL_SECONDS = 5.0
-PASSWORD_FILE = "analyst-password"  # noqa: S105 - the file's name
+TIMEOUT = "Seconds that the query may take, 0 for any time.  [default: what the log-in may]"
+
+WRITTEN = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO",
+    "IntervalStyle": "postgres",
+    "extra_float_digits": "1",
+    "bytea_output": "hex",
+}
+"""How the server writes values, whatever a log-in, a database or PGTZ and the like say."""
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 class NoAnalyst(Refusal):
     """Nobody here may read as an analyst: the message says what an administrator has to grant."""
+
+
+class NoTables(Refusal):
+    """The database is another one, or no stack has started on it yet: the message says what to set."""
 
 
 def settings_for_reading() -> Settings:
@@ -39,18 +51,23 @@ def settings_for_reading() -> Settings:
 
 @contextmanager
 def reading(settings: Settings, timeout: float | None = None) -> Iterator[Connection]:
-    """A connection in a read-only transaction, in UTC; the server ends what takes more than `timeout` (s)."""
+    """A connection in a read-only transaction, whose values are written as `WRITTEN` says.
+
+    The server ends what takes more than `timeout` (s; 0: never), or without one, what takes more than the
+    log-in's own statement_timeout. Raises NoAnalyst, NoTables.
+    """
     url = settings.analyst_database_url or settings.database_url
     assert url, "whoever asks has found one of the two"
-    with psycopg.connect(url, connect_timeout=10, application_name="hooklog query") as connection:
+    chosen = {} if timeout is None else {"statement_timeout": str(math.ceil(timeout * 1000))}
+    with psycopg.connect(
+        url, connect_timeout=10, application_name="hooklog query", client_encoding="utf8"
+    ) as connection:
         connection.read_only = True
         if not settings.analyst_database_url:
             _become_analyst(connection)
-        milliseconds = 0 if timeout is None else max(1, round(timeout * 1000))
-        connection.execute(
-            "SELECT set_config('statement_timeout', %s, true), set_config('TimeZone', 'UTC', true)",
-            [str(milliseconds)],
-        )
+        for name, value in {**WRITTEN, **chosen}.items():
+            connection.execute("SELECT set_config(%s, %s, true)", [name, value])
+        _find_tables(connection)
         try:
             yield connection
         finally:
@@ -68,6 +85,15 @@ def _leave(connection: Connection) -> None:
     connection.close()
 
 
+def _find_tables(connection: Connection) -> None:
+    [(there,)] = connection.execute("SELECT to_regclass('events') IS NOT NULL").fetchall()
+    if not there:
+        raise NoTables(
+            f"the database {connection.info.dbname} has no tables of hooklog: set DATABASE_URL, or "
+            "ANALYST_DATABASE_URL, to the one that has; a stack that starts on it (./run up) makes them"
+        )
+
+
 def _become_analyst(connection: Connection) -> None:
     try:
         connection.execute(SQL("SET LOCAL ROLE {}").format(Identifier(ROLE)))
@@ -77,24 +103,3 @@ def _become_analyst(connection: Connection) -> None:
             f"administrator GRANT {ROLE} TO {connection.info.user}, or set ANALYST_DATABASE_URL to a log-in "
             "that has it"
         ) from None
-
-
-def make_login(database_url: str, home: Home) -> str:
-    """Make the embedded server's log-in for analysts, with a password that stays; returns its URL.
-
-    It reads, even where a session asks for more: nobody but the owner makes temporary tables there.
-    """
-    password = home.secret(PASSWORD_FILE)
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        login, role, database = map(Identifier, (LOGIN, ROLE, connection.info.dbname))
-        if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [LOGIN]).rowcount:
-            connection.execute(SQL("CREATE ROLE {} LOGIN").format(login))
-        for statement in (
-            SQL("ALTER ROLE {} PASSWORD {}").format(login, Literal(password)),
-            SQL("ALTER ROLE {} SET default_transaction_read_only = on").format(login),
-            SQL("GRANT {} TO {}").format(role, login),
-            SQL("REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC").format(database),
-        ):
-            connection.execute(statement)
-        at = connection.info
-        return f"postgresql://{LOGIN}:{password}@{at.host}:{at.port}/{at.dbname}"

@@ -18,7 +18,7 @@ def refused(error: psycopg.Error, query: str, offset: int = 0) -> BadQuery:
     if said.message_primary is None:
         return BadQuery(str(error).strip())
     if said.sqlstate == "57014" and "statement timeout" in said.message_primary:
-        return BadQuery("the query took longer than --timeout allows")
+        return BadQuery("the query took longer than --timeout, or the log-in's statement_timeout, allows")
     sentence = said.message_primary
     more = [f"{name}: {text}" for name, text in (("detail", said.message_detail), ("hint", said.message_hint))
             if text]  # fmt: skip

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from ingest.settings import DEFAULT_SOURCE, InvalidSettings, Settings
 from projections.dashboard import policy
 from workers import reactions
-from workers.analyst import make_login
+from workers.analyst_login import make_login
 from workers.readiness import check_redis, prepare_database
 from workers.servers.embedded import servers
 from workers.servers.guardian import Guardian

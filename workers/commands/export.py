@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from workers import parquet
-from workers.analyst import Connection, reading, settings_for_reading
+from workers.analyst import TIMEOUT, Connection, reading, settings_for_reading
 from workers.export import query_of, whole_file
 from workers.result import Result, csv_blocks, json_lines
 
@@ -29,6 +29,7 @@ Rows = Callable[[Connection, str, IO[bytes]], Iterator[int]]
 @click.option("--where", metavar="SQL", help="Only these rows, as \"currency = 'eur'\".")
 @click.option("--since", type=Instant, help="Only from this instant on, in UTC.")
 @click.option("--until", type=Instant, help="Only before this instant, in UTC.")
+@click.option("--timeout", type=click.FloatRange(min=0), help=TIMEOUT)
 @click.option("--spreadsheet", is_flag=True,
               help="CSV for Excel: text that would be a formula gets an apostrophe.")  # fmt: skip
 def export(
@@ -38,6 +39,7 @@ def export(
     where: str | None,
     since: datetime | None,
     until: datetime | None,
+    timeout: float | None,
     spreadsheet: bool,
 ) -> None:
     """Write the rows of a VIEW, a table, or a function with its arguments, as
@@ -50,7 +52,7 @@ def export(
         raise click.UsageError("Parquet needs a file: --output FILE.parquet")
     if spreadsheet and form != "csv":
         raise click.UsageError("--spreadsheet goes with --format csv")
-    with reading(settings_for_reading()) as connection:
+    with reading(settings_for_reading(), timeout) as connection:
         query = query_of(connection, what, where, _utc(since), _utc(until), for_spreadsheets=spreadsheet)
         terminal = Console(stderr=True)
         columns = (SpinnerColumn(), TextColumn("{task.completed:,} rows"), TimeElapsedColumn())

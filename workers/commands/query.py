@@ -5,7 +5,7 @@ import sys
 import click
 from rich.console import Console
 
-from workers.analyst import reading, settings_for_reading
+from workers.analyst import TIMEOUT, reading, settings_for_reading
 from workers.result import Result, csv_blocks, json_lines
 from workers.shown import show
 
@@ -17,7 +17,7 @@ UNFOLDED = 100_000
 @click.argument("sql")
 @click.option("--json", "form", flag_value="json", help="Print JSON lines: one object a row.")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV with a header, null as nothing.")
-@click.option("--timeout", type=click.FloatRange(min=0.001), help="Seconds that the query may take.")
+@click.option("--timeout", type=click.FloatRange(min=0), help=TIMEOUT)
 def query(sql: str, form: str | None, timeout: float | None) -> None:
     """Ask the database one question, as "SELECT …", and print the answer.
 
