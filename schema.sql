@@ -1719,7 +1719,12 @@ SELECT version.account, version.livemode, version.subscription_id,
     half_even(round(lost.amount, 10))::bigint AS monthly_amount, lost.incomplete AS monthly_amount_incomplete,
     latest.canceled_at AS requested_at, latest.cancellation_reason AS reason,
     latest.cancellation_feedback AS feedback, latest.cancellation_comment AS comment,
-    version.source, version.updated_at, version.stale
+    version.source, version.updated_at, version.stale,
+    CASE
+        WHEN latest.cancellation_reason IS NULL OR latest.cancellation_reason = 'cancellation_requested' THEN true
+        WHEN latest.cancellation_reason IN ('payment_failed', 'payment_disputed', 'canceled_by_retention_policy')
+            THEN false
+    END AS voluntary
 FROM subscription_versions AS version
 JOIN subscriptions AS latest USING (account, livemode)
 JOIN LATERAL jsonb_to_recordset(version.mrr)
@@ -1757,6 +1762,7 @@ COMMENT ON COLUMN scheduled_churn.monthly_amount_incomplete IS 'Whether that lea
 COMMENT ON COLUMN scheduled_churn.reason IS 'Stripe''s reason for the cancellation.';
 COMMENT ON COLUMN scheduled_churn.feedback IS 'What the customer chose as the reason.';
 COMMENT ON COLUMN scheduled_churn.comment IS 'What the customer wrote about it.';
+COMMENT ON COLUMN scheduled_churn.voluntary IS 'Whether the customer chose to go, as Stripe''s reason says, or asked for it where there is none; null where that says nothing.';
 
 -- Few have a customer's discount or wait for a payment; of the others their own events tell everything.
 CREATE OR REPLACE VIEW churn AS
@@ -2513,13 +2519,14 @@ churn: of customers who pay nothing any more; negative.
 mrr_end: MRR when the period ends; now where it goes on.
 incomplete: customers whose MRR left something out that is known only by its id, as a coupon, when the period began, and how often it began to do so in it.';
 
-CREATE OR REPLACE FUNCTION churned_customers(
+DROP FUNCTION IF EXISTS churn_metrics, churn_reasons, churned_customers;
+CREATE FUNCTION churned_customers(
     since timestamptz, until timestamptz,
     currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL
 ) RETURNS TABLE (
     livemode boolean, currency text, account text, customer_id text, churned_at timestamptz, mrr bigint,
     cause text, voluntary boolean, reason text, feedback text, comment text, plan_type text, price_id text,
-    subscription_ids text[]
+    subscription_ids text[], incomplete boolean
 )
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -2530,7 +2537,8 @@ BEGIN ATOMIC
                 AND began.customer_id = gone.customer_id AND began.since = gone.at
         )), CASE WHEN told.cause IS NULL AND state.cause = 'unpaid' THEN false
             ELSE told.voluntary END,
-        told.reason, told.feedback, told.comment, gone.plan_type, gone.price_id, gone.subscription_ids
+        told.reason, told.feedback, told.comment, gone.plan_type, gone.price_id, gone.subscription_ids,
+        gone.incomplete < 0
     FROM (
         SELECT coalesce(churned_customers.livemode, default_livemode()) AS livemode, movement.*
         FROM ledger_movements(churned_customers.currency, churned_customers.source, churned_customers.livemode)
@@ -2572,7 +2580,8 @@ feedback: what the customer chose as the reason.
 comment: what the customer wrote about it.
 plan_type: the plan that ended.
 price_id: its price.
-subscription_ids: the subscriptions that ended.';
+subscription_ids: the subscriptions that ended.
+incomplete: whether mrr leaves something out that is known only by its id, as a coupon.';
 
 CREATE OR REPLACE FUNCTION lost_customers(
     since timestamptz, until timestamptz, "by" text, currency text, source text, livemode boolean, time_zone text
@@ -2603,7 +2612,7 @@ COMMENT ON FUNCTION lost_customers IS 'How many of the customers who paid when a
 source: only customers of whom this endpoint told first; null for all: see ledger_movements.
 customers: how many; there is no row where there are none.';
 
-CREATE OR REPLACE FUNCTION churn_metrics(
+CREATE FUNCTION churn_metrics(
     since timestamptz, until timestamptz, "by" text DEFAULT 'month',
     currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
 ) RETURNS TABLE (
@@ -2713,12 +2722,12 @@ involuntary_churn: that of those whose payments failed or were disputed; negativ
 unexplained_churn: that of the others; negative.
 incomplete: customers whose MRR left something out that is known only by its id, as a coupon, when the period began, and how often it began to do so in it.';
 
-CREATE OR REPLACE FUNCTION churn_reasons(
+CREATE FUNCTION churn_reasons(
     since timestamptz, until timestamptz, "by" text DEFAULT 'month', split text DEFAULT 'reason',
     currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
 ) RETURNS TABLE (
     period_start timestamptz, period_end timestamptz, livemode boolean, currency text, split_value text,
-    churned_customers bigint, churn bigint
+    churned_customers bigint, churn bigint, incomplete bigint
 )
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -2739,7 +2748,7 @@ BEGIN ATOMIC
                 WHEN 'voluntary' THEN CASE one.voluntary WHEN true THEN 'voluntary' WHEN false THEN 'involuntary' END
                 WHEN 'plan' THEN one.plan_type
             END AS split_value,
-            count(*) AS customers, sum(one.mrr) AS mrr
+            count(*) AS customers, sum(one.mrr) AS mrr, count(*) FILTER (WHERE one.incomplete) AS incomplete
         FROM churned_customers(
             (SELECT min(period.period_start) FROM period), (SELECT max(period.told_until) FROM period),
             churn_reasons.currency, churn_reasons.source, churn_reasons.livemode
@@ -2747,7 +2756,8 @@ BEGIN ATOMIC
         GROUP BY 1, 2, 3
     )
     SELECT numbered.period_start, numbered.period_end, coalesce(churn_reasons.livemode, default_livemode()),
-        seen.currency, seen.split_value, coalesce(gone.customers, 0), -coalesce(gone.mrr, 0)::bigint
+        seen.currency, seen.split_value, coalesce(gone.customers, 0), -coalesce(gone.mrr, 0)::bigint,
+        coalesce(gone.incomplete, 0)
     FROM (SELECT period.*, row_number() OVER (ORDER BY period.period_start) AS place FROM period) AS numbered
     CROSS JOIN (SELECT DISTINCT gone.currency, gone.split_value FROM gone) AS seen
     LEFT JOIN gone ON gone.place = numbered.place AND gone.currency = seen.currency
@@ -2759,7 +2769,8 @@ split: reason (Stripe''s, as cancellation_requested or payment_failed), feedback
 source: only customers of whom this endpoint told first; null for all: see ledger_movements.
 split_value: the reason; null where nobody said.
 churned_customers: how often one left.
-churn: the MRR that was lost, in minor units a month; negative.';
+churn: the MRR that was lost, in minor units a month; negative.
+incomplete: those of them whose MRR left something out that is known only by its id, as a coupon.';
 
 CREATE OR REPLACE FUNCTION arpu(
     since timestamptz, until timestamptz, "by" text DEFAULT 'month',
@@ -3087,12 +3098,13 @@ ended: those that were canceled or expired in the period; split by status they a
 mrr: what the counting ones come to, in minor units a month, each rounded by itself: where a customer has several, mrr_waterfall may differ by the rounding. mrr_by_plan adds up exactly.
 incomplete: counting ones whose amount leaves something out that is known only by its id, as a coupon.';
 
-CREATE OR REPLACE FUNCTION trial_conversion(
+DROP FUNCTION IF EXISTS trial_conversion;
+CREATE FUNCTION trial_conversion(
     since timestamptz, until timestamptz, "by" text DEFAULT 'month',
     currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
 ) RETURNS TABLE (
     period_start timestamptz, period_end timestamptz, livemode boolean, currency text,
-    trials_ended bigint, converted bigint, trial_conversion_rate numeric, undecided bigint
+    trials_ended bigint, converted bigint, trial_conversion_rate numeric, undecided bigint, incomplete bigint
 )
 LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -3103,7 +3115,7 @@ BEGIN ATOMIC
             trial_conversion.since, trial_conversion.until, trial_conversion."by", trial_conversion.time_zone
         ) AS begun
     ), trial AS (
-        SELECT version.account, version.livemode, version.subscription_id, version.currency,
+        SELECT version.account, version.livemode, version.subscription_id, version.number, version.currency,
             least(following.valid_from, CASE following.status WHEN 'canceled' THEN following.ended_at END) AS ended_at
         FROM subscription_versions AS version
         JOIN subscription_versions AS following
@@ -3122,23 +3134,23 @@ BEGIN ATOMIC
         SELECT trial.currency,
             width_bucket(trial.ended_at, (SELECT array_agg(period.period_start ORDER BY period.place) FROM period))
                 AS place,
-            EXISTS (
-                SELECT FROM subscription_mrr AS span
-                WHERE span.account = trial.account AND span.livemode = trial.livemode
-                    AND span.subscription_id = trial.subscription_id
-                    AND (span.amount <> 0 OR span.incomplete)
-                    AND span.since < trial.ended_at + interval '168 hours' AND span.since <= now()
-                    AND coalesce(span.until, 'infinity') > trial.ended_at
-            ) AS converted,
+            count(span.number) > 0 AS converted, coalesce(bool_or(span.incomplete), false) AS incomplete,
             trial.ended_at + interval '168 hours' > now() AS open
         FROM trial
+        LEFT JOIN subscription_mrr AS span
+            ON span.account = trial.account AND span.livemode = trial.livemode
+            AND span.subscription_id = trial.subscription_id
+            AND (span.amount <> 0 OR span.incomplete)
+            AND span.since < trial.ended_at + interval '168 hours' AND span.since <= now()
+            AND coalesce(span.until, 'infinity') > trial.ended_at
         WHERE trial.ended_at >= (SELECT min(period.period_start) FROM period)
             AND trial.ended_at < (SELECT max(period.told_until) FROM period)
+        GROUP BY trial.account, trial.livemode, trial.subscription_id, trial.number, trial.currency, trial.ended_at
     )
     SELECT period.period_start, period.period_end, coalesce(trial_conversion.livemode, default_livemode()),
         seen.currency, count(outcome.place), count(*) FILTER (WHERE outcome.converted),
         count(*) FILTER (WHERE outcome.converted)::numeric / nullif(count(outcome.place), 0),
-        count(*) FILTER (WHERE outcome.open AND NOT outcome.converted)
+        count(*) FILTER (WHERE outcome.open AND NOT outcome.converted), count(*) FILTER (WHERE outcome.incomplete)
     FROM period
     CROSS JOIN (SELECT DISTINCT outcome.currency FROM outcome) AS seen
     LEFT JOIN outcome ON outcome.place = period.place AND outcome.currency = seen.currency
@@ -3150,7 +3162,8 @@ source: only subscriptions of which this endpoint told first, the last part of /
 trials_ended: trials that ended in the period, also by a cancellation.
 converted: those that counted as MRR within 7 days (168 hours) after that, active or past_due and not free.
 trial_conversion_rate: converted ÷ trials_ended; null where none ended.
-undecided: incomplete: those that ended less than 7 days ago and may yet count.';
+undecided: incomplete: those that ended less than 7 days ago and may yet count.
+incomplete: converted ones whose amount leaves something out that is known only by its id, as a coupon: it may be free.';
 
 CREATE OR REPLACE FUNCTION dunning_recovery(
     since timestamptz, until timestamptz, "by" text DEFAULT 'month',

@@ -102,6 +102,22 @@ def test_a_scheduled_cancellation_shows_until_it_takes_effect(pipeline: Pipeline
     assert [] == pipeline.rows("scheduled_churn")
 
 
+@pytest.mark.parametrize(
+    ("reason", "voluntary"),
+    [(None, True), ("cancellation_requested", True), ("payment_failed", False), ("moon", None)],
+)
+def test_a_scheduled_cancellation_says_why_and_whether_the_customer_wants_it(
+    pipeline: Pipeline, reason: str | None, voluntary: bool | None
+) -> None:
+    why = {"reason": reason, "feedback": "too_expensive", "comment": "Too dear."}
+    asked = {"cancel_at_period_end": True, "canceled_at": NOON, "cancellation_details": why}
+    run(pipeline, created(**asked))
+    [due] = pipeline.rows("scheduled_churn")
+    assert (reason, voluntary, "too_expensive", "Too dear.") == (
+        due["reason"], due["voluntary"], due["feedback"], due["comment"],
+    )  # fmt: skip
+
+
 def test_what_is_due_is_rounded_as_the_ledger_rounds(pipeline: Pipeline) -> None:
     asked = {"cancel_at_period_end": True, "cancel_at": NOON + 30 * DAY, "canceled_at": NOON}
     half = items(item(of=price(amount=30, interval="year")))  # 2.5 a month

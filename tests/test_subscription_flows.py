@@ -220,6 +220,25 @@ def test_customers_without_a_known_coupon_are_counted_beside_the_figure(pipeline
         assert 1 == ask_all(pipeline, function, day(-1), day(2))["incomplete"], function
 
 
+def test_every_other_figure_says_how_much_of_it_is_not_known(pipeline: Pipeline) -> None:
+    unknown = {"discounts": ["di_unknown"]}
+    happen(
+        pipeline, trial("cus_1"), becomes("cus_1", MONTH, on=14, **unknown), begins("cus_2", MONTH, **unknown)
+    )
+    begun, over = day(-1), day(25)
+    assert [2] == [row["incomplete"] for row in ask(pipeline, "mrr_daily", day(20), day(21))[:1]]
+    assert [2] == [row["incomplete"] for row in ask(pipeline, "mrr_by_plan", day(20))]
+    assert {2} == {
+        row["incomplete"] for row in ask(pipeline, "retention_cohorts", SINCE, SINCE + timedelta(30))
+    }
+    assert 2 == ask_all(pipeline, "subscription_metrics", begun, over)["incomplete"]
+    assert 1 == ask_all(pipeline, "trial_conversion", begun, over)["incomplete"]
+    assert [True, True] == [row["incomplete"] for row in ask(pipeline, "subscriptions_as_of", day(20))]
+    happen(pipeline, ends("cus_1", MONTH, on=22, **unknown), ends("cus_2", MONTH, on=23, **unknown))
+    assert 2 == ask_all(pipeline, "churn_reasons", begun, over)["incomplete"]
+    assert [True, True] == [row["incomplete"] for row in ask(pipeline, "churned_customers", begun, over)]
+
+
 def test_what_divides_by_nothing_is_null(pipeline: Pipeline) -> None:
     happen(pipeline, begins("cus_1", MONTH, on=1))
     row = ask_all(pipeline, "churn_metrics", day(0), day(2))
