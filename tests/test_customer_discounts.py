@@ -271,6 +271,11 @@ def test_for_once_it_takes_off_nothing() -> None:
     assert [(0, "new", 20_00)] == told(subscribed(), given(half(duration="once"), 5))
 
 
+def test_one_of_the_subscriptions_own_stands_in_its_way_even_for_once() -> None:
+    own = [discount(coupon(percent_off=25, duration="once"), discount_id="di_own")]
+    assert [(0, "new", 20_00)] == told(subscribed(discounts=own), given(half(), 5))
+
+
 def test_all_of_it_is_a_churn_and_its_end_a_reactivation() -> None:
     free = coupon(percent_off=100)
     assert [(0, "new", 20_00), (5, "churn", -20_00), (9, "reactivation", 20_00)] == told(

@@ -27,6 +27,18 @@ def test_a_late_event_changes_what_followed_from_its_absence(pipeline: Pipeline)
     ] == run(pipeline, late)
 
 
+def test_a_late_event_writes_nothing_but_what_it_changes(pipeline: Pipeline) -> None:
+    written = "SELECT customer_id, at, amount, xmin::text AS by FROM mrr_movements ORDER BY customer_id, at"
+    told = [created(), *(updated(days=days, **quantity(days)) for days in (5, 20, 30))]
+    run(pipeline, *told, created("sub_2", customer="cus_2"))
+    before = pipeline.database.execute(written).fetchall()
+    run(pipeline, updated(days=10, **quantity(8)))
+    after = pipeline.database.execute(written).fetchall()
+    changed = [(row["at"].timestamp() - NOON) // DAY for row in after if row not in before]
+    assert [10, 20] == changed
+    assert 4 == len([row for row in before if row in after])
+
+
 def test_a_customer_has_one_ledger_for_all_subscriptions_a_currency(pipeline: Pipeline) -> None:
     francs = item(of=price("price_chf", 7_00) | {"currency": "chf"})
     assert [("cus_1", "new", 7_00), ("cus_1", "new", 20_00), ("cus_1", "expansion", 20_00)] == run(
