@@ -13,6 +13,7 @@ from tests.ledger_business import business_events
 from tests.ledger_pipeline import created, discounted, given_discount, run, updated
 from tests.pipeline import Pipeline
 from tests.revenue import ask
+from workers.database import apply_schema
 from workers.drain import Drain
 
 FREE, HALF = coupon(percent_off=100), coupon(percent_off=50)
@@ -111,6 +112,20 @@ def test_a_trial_that_was_never_paid_for_is_no_churn_where_payment_counts(pipeli
     payment = event("invoice.paid", invoice(line(), status_transitions=paid), NOON + 8 * DAY)
     assert [(30, "canceled", 20_00, False)] == churned(pipeline, payment)
     pipeline.close()
+
+
+def test_a_table_from_before_keeps_its_rows(pipeline: Pipeline) -> None:
+    lost = churned(pipeline, created(), ended(30))
+    for step in (
+        "DROP VIEW churn",
+        "ALTER TABLE stopped_subscriptions DROP COLUMN awaits_payment",
+        "ALTER TABLE stopped_subscriptions RENAME TO churn",
+    ):
+        pipeline.database.execute(step)
+    apply_schema(pipeline.database)
+    assert lost == churned(pipeline)
+    updated_later = event("customer.subscription.updated", ended(30).object, NOON + 31 * DAY)
+    assert lost == churned(pipeline, updated_later)
 
 
 # ------------------------------------------------------------------ a whole business
