@@ -19,6 +19,9 @@ BILLING_CYCLES = {"MONTHLY": "month", "YEARLY": "year"}
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9_]{0,62}")
 _PRICE = re.compile(r"STRIPE_PRICE_(BASIC|PRO|ENTERPRISE)_(MONTHLY|YEARLY)")
 
+POSTGRES = r"^(postgres(ql)?://|[a-z_]+ *=)"
+"""How a database is named to libpq: by a URL, or by `host=… dbname=…`."""
+
 Port = Annotated[int, Field(ge=0, le=65535)]
 Bytes = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -68,8 +71,8 @@ class Settings(BaseModel):
     redis_url: str | None = None
     redis_port: Port = 0
     rq_redis_url: str | None = None
-    database_url: str | None = None
-    analyst_database_url: str | None = None
+    database_url: str | None = Field(None, pattern=POSTGRES)
+    analyst_database_url: str | None = Field(None, pattern=POSTGRES)
     database_port: Port = 0
     allow_undurable: bool = False
     wait_replicas: int = Field(0, ge=0)

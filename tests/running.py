@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import psutil
 
+from ingest.settings import Settings
 from workers.stack import Stack, find
 
 START_SECONDS = 60
@@ -116,3 +117,29 @@ def customer_created(event_id: str) -> dict[str, object]:
         "livemode": False,
         "data": {"object": customer},
     }
+
+
+MEASURED = """
+import atexit, resource, sys
+atexit.register(lambda: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr))
+from workers.command import hooklog
+hooklog()
+"""
+
+
+def started(*arguments: str, settings: Settings, measured: bool = False) -> "subprocess.Popen[bytes]":
+    assert settings.database_url
+    program = ["-c", MEASURED] if measured else ["-m", "workers.command"]
+    return subprocess.Popen(
+        [sys.executable, *program, *arguments],
+        env=os.environ | {"DATABASE_URL": settings.database_url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)

@@ -3,10 +3,12 @@
 import errno
 
 import click
+import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
 from ingest.refusal import Refusal
+from ingest.settings import Settings
 from workers.command import COMMANDS, Lazy, hooklog
 
 REFUSED = Refusal("the disk is made of cheese: eat it")
@@ -89,3 +91,14 @@ def test_a_server_that_is_not_there_is_one_sentence(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/hooklog")
     result = run("status")
     assert (1, True) == (result.exit_code, result.output.startswith("Error: a server does not answer: "))
+
+
+def test_a_server_that_lets_nobody_in_is_not_said_to_be_away(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wrong = psycopg.conninfo.make_conninfo(settings.database_url or "", password="wrong")
+    monkeypatch.setenv("DATABASE_URL", wrong)
+    monkeypatch.delenv("ANALYST_DATABASE_URL", raising=False)
+    said = run("query", "SELECT 1").output
+    assert said.startswith("Error: a server refuses: ")
+    assert "DATABASE_URL, ANALYST_DATABASE_URL and REDIS_URL say where it is" in said

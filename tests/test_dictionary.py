@@ -51,6 +51,7 @@ def test_a_function_that_gives_a_views_rows_has_that_views_columns(run: Run) -> 
 
 def test_an_unknown_name_is_answered_with_what_is_like_it(run: Run) -> None:
     assert "fx_rates, fx_rate" in run("fx_r").output
+    assert "there are: payments" in run("paymnets").output
     assert 1 == run("heads").exit_code
 
 

@@ -1,6 +1,7 @@
 """`./run export`: whole files, of the right types, in three formats."""
 
 import json
+import signal
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -15,6 +16,7 @@ from ingest.settings import Settings
 from tests.events import NOW, customer, event
 from tests.fx import HISTORY
 from tests.pipeline import Pipeline
+from tests.running import started, wait_until
 from workers import fx_load
 from workers.command import hooklog
 from workers.database import Connection
@@ -155,3 +157,38 @@ def test_parquet_on_standard_output_is_a_wrong_use(run: Run) -> None:
         "--output" in result.output,
     )
     assert 2 == run("customers", "--format", "json", "--spreadsheet").exit_code
+
+
+def test_a_dash_is_standard_output(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert exported(run("customers", "--output", "-")).startswith("account,")
+    assert 2 == run("customers", "--format", "parquet", "--output", "-").exit_code
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_what_was_private_stays_private(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "customers.csv"
+    file.touch(0o600)
+    exported(run("customers", "--output", str(file)))
+    assert (0o600, True) == (file.stat().st_mode & 0o777, file.stat().st_size > 0)
+
+
+@pytest.mark.parametrize("name", ["missing/customers.csv", "file/customers.csv", "x" * 300])
+def test_a_place_that_cannot_be_written_is_a_sentence(run: Run, tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    result = run("customers", "--output", str(tmp_path / name))
+    assert (1, True) == (result.exit_code, result.output.startswith(f"Error: {tmp_path / name} could not be"))
+
+
+def test_an_export_that_is_terminated_leaves_nothing(
+    run: Run, settings: Settings, database: Connection, tmp_path: Path
+) -> None:
+    where = "pg_sleep(60) IS NULL"
+    running = f"SELECT FROM pg_stat_activity WHERE query LIKE 'COPY%{where}%' AND state = 'active'"
+    with started(
+        "export", "customers", "--where", where, "--output", f"{tmp_path}/a", settings=settings
+    ) as process:
+        wait_until(lambda: database.execute(running).rowcount == 1)
+        process.terminate()
+        process.communicate(timeout=20)
+    assert (128 + signal.SIGTERM, []) == (process.returncode, list(tmp_path.iterdir()))

@@ -1,11 +1,7 @@
 """`./run query`: a question to the database, read-only, streaming, and refused in a sentence."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 
 import psycopg
@@ -15,10 +11,11 @@ from click.testing import CliRunner, Result
 from ingest.settings import Settings
 from tests.events import customer, event
 from tests.pipeline import Pipeline
+from tests.running import started, wait_until
 from workers.analyst import NoAnalyst, reading
 from workers.command import hooklog
 from workers.database import Connection
-from workers.shown import printable
+from workers.printable import printable
 
 Run = Callable[..., Result]
 
@@ -38,6 +35,10 @@ def test_an_answer_is_a_table_with_amounts_as_they_are(run: Run) -> None:
     ).output
     assert ["currency", "amount", "rate", "nothing"] == shown.splitlines()[1].split()
     assert ["eur", "123456789", "1.10", "null"] == shown.splitlines()[3].split()
+
+
+def test_a_columns_name_is_shown_as_it_is(run: Run) -> None:
+    assert "[/x][red]" in run("query", 'SELECT 1 AS "[/x][red]"').output
 
 
 def test_an_answer_without_rows_shows_its_columns(run: Run) -> None:
@@ -87,6 +88,25 @@ def test_an_error_is_a_sentence_with_the_place(run: Run) -> None:
         for form in ("--json", "--csv"):
             result = run("query", form, sql)
             assert (1, True) == (result.exit_code, sentence in result.output), result.output
+
+
+def test_a_row_that_an_error_cites_does_not_steer_the_terminal(run: Run) -> None:
+    result = run("query", "SELECT (E'\\x1b[31m' || 'red')::integer")
+    assert (True, False) == ("\\x1b[31mred" in result.output, "\x1b" in result.output)
+
+
+NEARLY = [
+    ("SELECT * FROM paymnets", "there are: payments"),
+    ('SELECT * FROM public."paymnets"', "there are: payments"),
+    ("SELECT * FROM payment_metric('2026-01-01')", "there are: payment_metrics, payment_metrics_converted"),
+    ("SELECT * FROM nonsense", "./run dictionary lists everything"),
+]
+
+
+def test_a_name_that_is_not_there_is_answered_with_what_is_like_it(run: Run) -> None:
+    for sql, hint in NEARLY:
+        result = run("query", "--csv", sql)
+        assert (1, True) == (result.exit_code, result.output.endswith(f"{hint}\n")), result.output
 
 
 def test_two_columns_of_one_name_are_no_json(run: Run) -> None:
@@ -139,40 +159,14 @@ def test_rows_are_not_gathered_in_memory(settings: Settings, form: str) -> None:
     assert peaks[1] < peaks[0] * 1.3
 
 
-MEASURED = """
-import atexit, resource, sys
-atexit.register(lambda: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr))
-from workers.command import hooklog
-hooklog()
-"""
-
-
-def started(*arguments: str, settings: Settings, measured: bool = False) -> "subprocess.Popen[bytes]":
-    assert settings.database_url
-    program = ["-c", MEASURED] if measured else ["-m", "workers.command"]
-    return subprocess.Popen(
-        [sys.executable, *program, *arguments],
-        env=os.environ | {"DATABASE_URL": settings.database_url},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 def test_what_would_steer_a_terminal_is_shown() -> None:
     assert "ädè 漢\\x1b[31m\\n\\u202e" == printable("ädè 漢\x1b[31m\n\u202e")
 
 
 def test_more_columns_than_fit_are_a_list(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workers.commands.query.UNFOLDED", 40)
-    shown = run("query", "SELECT 1 AS a, 2 AS b, 3 AS c, 4 AS d, 'five' AS e").output.split()
-    assert ["row", "1", "a", "1", "b", "2", "c", "3", "d", "4", "e", "five"] == shown
+    shown = run("query", "SELECT 1 AS \"[/x]\", 2 AS b, 3 AS c, 4 AS d, 'five' AS e").output.split()
+    assert ["row", "1", "[/x]", "1", "b", "2", "c", "3", "d", "4", "e", "five"] == shown
 
 
 def test_who_may_not_read_as_an_analyst_is_told_what_to_grant(

@@ -14,6 +14,15 @@ def test_every_wrong_variable_is_named() -> None:
         Settings.from_environment({"PORT": "eighty", "LOG_PARTITIONS": "0"})
 
 
+@pytest.mark.parametrize("variable", ["DATABASE_URL", "ANALYST_DATABASE_URL"])
+def test_what_names_no_database_is_said_without_being_told(variable: str) -> None:
+    for named in ("postgres://u:p@h/d", "postgresql:///d", "host=h dbname=d"):
+        assert named in Settings.from_environment({variable: named}).model_dump().values()
+    with pytest.raises(InvalidSettings, match=f"^{variable}: ") as refused:
+        Settings.from_environment({variable: "postgres//hooklog:secret@localhost/hooklog"})
+    assert "secret" not in str(refused.value)
+
+
 def test_secrets_are_lists_by_source_and_no_representation_shows_them() -> None:
     settings = Settings.from_environment(
         {"STRIPE_WEBHOOK_SECRET": "whsec_old, whsec_new", "STRIPE_WEBHOOK_SECRET_MY_SHOP": "whsec_shop"}

@@ -17,6 +17,10 @@ OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.E
 """Errors that are no fault of the program's."""
 
 
+WHERE = "DATABASE_URL, ANALYST_DATABASE_URL and REDIS_URL say where it is; without them ./run up starts one."
+"""What to look at when a server cannot be used."""
+
+
 class Lazy(NamedTuple):
     """Where a command is, as `module:name`, and its line in the list of all.
 
@@ -93,7 +97,9 @@ class LazyGroup(click.Group):
         except Refusal as refusal:
             raise click.ClickException(str(refusal)) from refusal
         except server_errors() as error:
-            raise click.ClickException(f"a server does not answer: {str(error).strip()}") from error
+            said = str(error).strip()
+            answer = "refuses" if "FATAL" in said else "does not answer"
+            raise click.ClickException(f"a server {answer}: {said}\n{WHERE}") from error
         except OSError as error:
             if error.errno not in OF_THE_MACHINE:
                 raise

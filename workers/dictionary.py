@@ -1,5 +1,6 @@
 """The data dictionary: what an analyst may read and call, told by the database's own comments."""
 
+import difflib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -50,6 +51,9 @@ ORDER BY routine.proname, routine.oid
 """
 _ALIKE = re.compile(r"Its columns are those of ([a-z_]+)")
 _NAMED = re.compile(r"^([a-z_][a-z0-9_]*): (.+)$")
+
+NEAR = 0.75
+"""How much of a name must be right for another to be meant."""
 
 INPUT, OUTPUT = frozenset("ivb"), frozenset("tob")
 """Postgres' letters for arguments that are given, and for columns that come out."""
@@ -107,9 +111,19 @@ def entry(connection: Connection, name: str) -> Entry:
     for each in known:
         if each.name == name.lower():
             return each
-    like = [each.name for each in known if name.lower() in each.name]
-    hint = f"there are: {', '.join(like)}" if like else "./run dictionary lists everything"
-    raise NoSuchEntry(f"nothing that analysts may read is called {name}; {hint}")
+    raise NoSuchEntry(f"nothing that analysts may read is called {name}; {_hint(known, name)}")
+
+
+def hint(connection: Connection, name: str) -> str:
+    """What is called nearly so, for who asked for what is not there."""
+    return _hint(entries(connection), name)
+
+
+def _hint(known: Iterable[Entry], name: str) -> str:
+    names = [each.name for each in known]
+    near = [each for each in names if name.lower() in each] if name else []
+    near = near or difflib.get_close_matches(name.lower(), names, 5, NEAR)
+    return f"there are: {', '.join(near)}" if near else "./run dictionary lists everything"
 
 
 def _function(row: tuple[Any, ...], shapes: dict[str, tuple[Field, ...]]) -> Entry:

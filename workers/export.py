@@ -2,6 +2,8 @@
 
 import os
 import re
+import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -27,7 +29,7 @@ class NoSuchExport(Refusal):
     """That cannot be exported, or not so: the message says what can."""
 
 
-class DiskFull(Refusal):
+class Unwritable(Refusal):
     """The file could not be written; what was there before is untouched."""
 
 
@@ -83,26 +85,31 @@ def _harmless(column: Field) -> Composed:
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file that is at `path` once the block ends well, and never in part. Raises DiskFull, OSError.
+    """A file that is at `path` once the block ends well, and never in part. Raises Unwritable.
 
-    What is no file, as a pipe, is written to as it is.
+    Whoever may not read the file that was there may not read this one. What is no file, as a pipe, is
+    written to as it is.
     """
-    path = path.resolve()  # a link stays one
-    in_one_go = path.exists() and not path.is_file()
-    draft = path if in_one_go else path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with draft.open("wb" if in_one_go else "xb") as file:
+        path = path.resolve()  # a link stays one
+        in_one_go = path.exists() and not path.is_file()
+        with path.open("wb") if in_one_go else _replacing(path) as file:
+            yield file
+    except OSError as error:
+        raise Unwritable(f"{path} could not be written: {error.strerror or error}") from error
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    draft = path.with_name(f".hooklog-{secrets.token_hex(6)}.part")
+    with draft.open("xb") as file:
+        try:
+            if path.exists():
+                shutil.copymode(path, draft)
             yield file
             file.flush()
-            if not in_one_go:
-                os.fsync(file.fileno())
-        if not in_one_go:
+            os.fsync(file.fileno())
             draft.replace(path)
-            sync(path.parent)
-    except OSError as error:
-        if error.filename is None:  # of a write; an opening names its file
-            raise DiskFull(f"{path} could not be written: {error.strerror or error}") from error
-        raise
-    finally:
-        if not in_one_go:
+        finally:
             draft.unlink(missing_ok=True)
+    sync(path.parent)

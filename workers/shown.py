@@ -9,6 +9,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from workers.printable import printable
 from workers.result import CHUNK, Column, Result
 
 NARROWEST = 9
@@ -40,7 +41,7 @@ def _table(columns: Sequence[Column], rows: Iterable[Sequence[Any]]) -> Table:
         # A number is never cut: where a terminal is narrow, words are folded.
         number = column.type in NUMBERS
         table.add_column(
-            printable(column.name),
+            Text(printable(column.name)),
             justify="right" if number else "left",
             no_wrap=number,
             overflow="fold",
@@ -62,7 +63,7 @@ def _records(
         grid.add_column(style="bold", no_wrap=True)
         grid.add_column(overflow="fold")
         for column, value in zip(columns, row, strict=True):
-            grid.add_row(printable(column.name), _cell(value))
+            grid.add_row(Text(printable(column.name)), _cell(value))
         yield Text(f"row {number}", style="dim")
         yield grid
 
@@ -75,10 +76,3 @@ def _cell(value: Any) -> Text:
     if isinstance(value, list):
         return Text(printable("{" + ", ".join(str(each) for each in value) + "}"))
     return Text(printable(str(value)))
-
-
-def printable(text: str) -> str:
-    """The text with what would steer a terminal made visible: names and notes are written by anybody."""
-    if text.isprintable():
-        return text
-    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)

@@ -1,15 +1,32 @@
 """What a database says of somebody's query, as a sentence with the place in the query."""
 
+import re
+
 import psycopg
 
 from ingest.refusal import Refusal
+from workers.printable import printable
 
 CONTEXT = 60
 """Characters of the line that are shown on either side."""
 
 
+UNKNOWN = {"42P01", "42883"}
+"""Postgres' codes for a table, and for a function, that is not there."""
+
+_NAME = re.compile(r'"?(?:\w+"?\."?)?(\w+)')
+
+
 class BadQuery(Refusal):
     """The database refuses the query: the message says what, and where."""
+
+
+class UnknownName(BadQuery):
+    """The query names a table or function that is not there: `name`, as it is written."""
+
+    def __init__(self, message: str, name: str) -> None:
+        super().__init__(message)
+        self.name = name
 
 
 def refused(error: psycopg.Error, query: str, offset: int = 0) -> BadQuery:
@@ -19,9 +36,9 @@ def refused(error: psycopg.Error, query: str, offset: int = 0) -> BadQuery:
         return BadQuery(str(error).strip())
     if said.sqlstate == "57014" and "statement timeout" in said.message_primary:
         return BadQuery("the query took longer than --timeout, or the log-in's statement_timeout, allows")
-    sentence = said.message_primary
-    more = [f"{name}: {text}" for name, text in (("detail", said.message_detail), ("hint", said.message_hint))
-            if text]  # fmt: skip
+    sentence = _harmless(said.message_primary)
+    told = (("detail", said.message_detail), ("hint", said.message_hint))
+    more = [f"{name}: {_harmless(text)}" for name, text in told if text]
     if said.statement_position is None:
         return BadQuery("\n".join([sentence, *more]))
     at = min(max(int(said.statement_position) - 1 - offset, 0), len(query))
@@ -31,4 +48,12 @@ def refused(error: psycopg.Error, query: str, offset: int = 0) -> BadQuery:
     start = max(0, column - CONTEXT)
     shown = text[start : column + CONTEXT].replace("\t", " ")
     mark = " " * (column - start) + "^"
-    return BadQuery("\n".join([f"line {line}, character {column + 1}: {sentence}", shown, mark, *more]))
+    message = "\n".join([f"line {line}, character {column + 1}: {sentence}", shown, mark, *more])
+    if said.sqlstate in UNKNOWN and (name := _NAME.match(query, at)):
+        return UnknownName(message, name[1])
+    return BadQuery(message)
+
+
+def _harmless(text: str) -> str:
+    """What the database says may cite a row."""
+    return "\n".join(map(printable, text.split("\n")))

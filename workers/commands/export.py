@@ -1,5 +1,6 @@
 """`hooklog export`: a table, a view or a function's rows into a file."""
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from workers.export import query_of, whole_file
 from workers.result import Result, csv_blocks, json_lines
 
 Instant = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
+STANDARD_OUTPUT = Path("-")
 Rows = Callable[[Connection, str, IO[bytes]], Iterator[int]]
 
 
@@ -24,8 +26,8 @@ Rows = Callable[[Connection, str, IO[bytes]], Iterator[int]]
 @click.argument("what", metavar="VIEW")
 @click.option("--format", "form", type=click.Choice(["csv", "json", "parquet"]), default="csv",
               show_default=True, help="json is JSON lines: an object a row.")  # fmt: skip
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path),
-              help="The file to write.  [default: standard output; Parquet needs a file]")  # fmt: skip
+@click.option("--output", type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+              help="The file to write.  [default: -, standard output; Parquet needs a file]")  # fmt: skip
 @click.option("--where", metavar="SQL", help="Only these rows, as \"currency = 'eur'\".")
 @click.option("--since", type=Instant, help="Only from this instant on, in UTC.")
 @click.option("--until", type=Instant, help="Only before this instant, in UTC.")
@@ -48,11 +50,13 @@ def export(
     Rows are written as they come, and never gathered. A file appears whole or not at all. --since and --until
     are of the rows' own time: created_at, at, valid_from, period_start or day. Amounts are in minor units.
     """
+    if output == STANDARD_OUTPUT:
+        output = None
     if form == "parquet" and output is None:
         raise click.UsageError("Parquet needs a file: --output FILE.parquet")
     if spreadsheet and form != "csv":
         raise click.UsageError("--spreadsheet goes with --format csv")
-    with reading(settings_for_reading(), timeout) as connection:
+    with _terminated_in_order(), reading(settings_for_reading(), timeout) as connection:
         query = query_of(connection, what, where, _utc(since), _utc(until), for_spreadsheets=spreadsheet)
         terminal = Console(stderr=True)
         columns = (SpinnerColumn(), TextColumn("{task.completed:,} rows"), TimeElapsedColumn())
@@ -68,6 +72,20 @@ def export(
 
 def _utc(instant: datetime | None) -> datetime | None:
     return instant and instant.replace(tzinfo=UTC)
+
+
+@contextmanager
+def _terminated_in_order() -> Iterator[None]:
+    """SIGTERM, as of timeout(1), ends the block by an exception: no part of a file is left, and no query."""
+
+    def end(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

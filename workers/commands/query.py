@@ -5,9 +5,11 @@ import sys
 import click
 from rich.console import Console
 
-from workers.analyst import TIMEOUT, reading, settings_for_reading
+from workers import dictionary
+from workers.analyst import TIMEOUT, Connection, reading, settings_for_reading
 from workers.result import Result, csv_blocks, json_lines
 from workers.shown import show
+from workers.sql_error import BadQuery, UnknownName
 
 UNFOLDED = 100_000
 """The width where nobody looks: nothing is folded for a file."""
@@ -27,15 +29,24 @@ def query(sql: str, form: str | None, timeout: float | None) -> None:
     """
     if sql == "-":
         sql = sys.stdin.read()
-    with reading(settings_for_reading(), timeout) as connection:
-        if form is None:
-            terminal = sys.stdout.isatty()
-            out = Console() if terminal else Console(width=UNFOLDED, soft_wrap=True)
-            count = show(Result(connection, sql), out)
-            if terminal:
-                click.echo(f"{count:,} row{'' if count == 1 else 's'}", err=True)
-            return
-        target = sys.stdout.buffer
-        for block in csv_blocks(connection, sql) if form == "csv" else json_lines(Result(connection, sql)):
-            target.write(block)
-        target.flush()
+    settings = settings_for_reading()
+    try:
+        with reading(settings, timeout) as connection:
+            _answer(connection, sql, form)
+    except UnknownName as error:
+        with reading(settings) as connection:
+            raise BadQuery(f"{error}\n{dictionary.hint(connection, error.name)}") from None
+
+
+def _answer(connection: Connection, sql: str, form: str | None) -> None:
+    if form is None:
+        terminal = sys.stdout.isatty()
+        out = Console() if terminal else Console(width=UNFOLDED, soft_wrap=True)
+        count = show(Result(connection, sql), out)
+        if terminal:
+            click.echo(f"{count:,} row{'' if count == 1 else 's'}", err=True)
+        return
+    target = sys.stdout.buffer
+    for block in csv_blocks(connection, sql) if form == "csv" else json_lines(Result(connection, sql)):
+        target.write(block)
+    target.flush()
