@@ -30,6 +30,14 @@ EXAMPLES = settings(
 each_projection = pytest.mark.parametrize("projection", registered(), ids=lambda p: p.table)
 
 
+def alike() -> list[tuple[Projection, ...]]:
+    """All projections, those that the same events concern beside each other."""
+    found: defaultdict[frozenset[str], list[Projection]] = defaultdict(list)
+    for projection in registered():
+        found[frozenset(kind for each in together([projection]) for kind in each.reads)].append(projection)
+    return [tuple(group) for group in found.values()]
+
+
 @cache
 def all_events() -> Mapping[str, Mapping[str, Sequence[Event]]]:
     """Simulated events, observations and loaded rates by the type and id of their object.
@@ -49,10 +57,10 @@ def all_events() -> Mapping[str, Mapping[str, Sequence[Event]]]:
 
 
 @cache
-def sample(projection: Projection) -> tuple[Event, ...]:
-    """All events of some objects that it reads, and of some that are gathered with them."""
+def sample(*projections: Projection) -> tuple[Event, ...]:
+    """All events of some objects that they read, and of some that are gathered with them."""
     chosen: dict[str, Event] = {}
-    for each in together([projection]):
+    for each in together(projections):
         chosen |= {event.id: event for event in read_by(each)}
     return tuple(chosen.values())
 
@@ -81,42 +89,50 @@ def owners(projection: Projection) -> dict[str, str]:
     return {projection.table: projection.owner, **following}
 
 
+Law = tuple[Pipeline, Sequence[Event], Tables]
+
+
 @pytest.fixture
 def law(
     settings: Settings, database: Connection, redis: Redis, covered: Callable[[str, set[str]], None]
-) -> Iterator[Callable[[Projection], tuple[Pipeline, Sequence[Event], Tables]]]:
-    """A pipeline of one projection, a sample of its events, and what they make, delivered in order, once."""
-    begun: list[tuple[Pipeline, Sequence[Event], Tables]] = []
-    pipelines: list[Pipeline] = []
+) -> Iterator[Callable[..., Law]]:
+    """A pipeline of some projections, a sample of their events, and what it makes of these in order."""
+    begun: list[Law] = []
 
-    def begin(projection: Projection) -> tuple[Pipeline, Sequence[Event], Tables]:
+    def begin(*projections: Projection) -> Law:
         if begun:
             return begun[0]
-        events = sample(projection)
-        covered(projection.table, {event.type for event in read_by(projection)})
+        events = sample(*projections)
+        for projection in projections:
+            covered(projection.table, {event.type for event in read_by(projection)})
         # So that every table has rows: those of trial payments only where the rules want them.
         ruled = settings.model_copy(update={"mrr_trial": "first_payment"})
-        pipeline = Pipeline(ruled, database, redis, together([projection]))
-        pipelines.append(pipeline)
+        pipeline = Pipeline(ruled, database, redis, together(projections))
+        begun.append((pipeline, events, {}))
         pipeline.deliver(*events)
         pipeline.run()
-        rows = pipeline.tables(tables_of(projection))
+        rows = contents(pipeline, *projections)
         assert all(rows.values()), f"no event of the sample makes a row of one of {', '.join(rows)}"
-        begun.append((pipeline, events, rows))
+        begun[0] = (pipeline, events, rows)
         return begun[0]
 
     yield begin
-    for pipeline in pipelines:
+    for pipeline, _, _ in begun:
         pipeline.close()
 
 
-@each_projection
+def contents(pipeline: Pipeline, *projections: Projection) -> Tables:
+    """Their tables, and those that follow from these."""
+    return pipeline.tables(list(dict.fromkeys(name for each in projections for name in tables_of(each))))
+
+
+@pytest.mark.parametrize("projections", alike(), ids=lambda alike: "-".join(each.table for each in alike))
 @EXAMPLES
 @given(data=strategies.data())
 def test_any_order_any_duplication_and_any_batches_make_the_same_rows(
-    projection: Projection, law: Any, data: strategies.DataObject
+    projections: tuple[Projection, ...], law: Any, data: strategies.DataObject
 ) -> None:
-    pipeline, events, rows = law(projection)
+    pipeline, events, rows = law(*projections)
     random = data.draw(strategies.randoms(use_true_random=False))
     deliveries = [*events, *random.choices(events, k=len(events) // 4)]
     random.shuffle(deliveries)
@@ -126,7 +142,7 @@ def test_any_order_any_duplication_and_any_batches_make_the_same_rows(
         pipeline.deliver(*deliveries[:size], force=random.random() < 0.2)
         pipeline.run()
         del deliveries[:size]
-    assert rows == pipeline.tables(tables_of(projection))
+    assert rows == contents(pipeline, *projections)
 
 
 @each_projection
@@ -134,7 +150,7 @@ def test_twice_is_once(projection: Projection, law: Any) -> None:
     pipeline, events, rows = law(projection)
     pipeline.deliver(*events, force=True)
     assert len(events) == pipeline.run()
-    assert rows == pipeline.tables(tables_of(projection))
+    assert rows == contents(pipeline, projection)
 
 
 @each_projection
@@ -143,7 +159,7 @@ def test_a_rebuild_changes_nothing_that_was_right(projection: Projection, law: A
     rebuild = Rebuild(pipeline.settings, [projection.table])
     list(rebuild.run())
     assert {0} == set(rebuild.differences.values())
-    assert rows == pipeline.tables(tables_of(projection))
+    assert rows == contents(pipeline, projection)
 
 
 @each_projection
@@ -158,7 +174,7 @@ def test_a_rebuild_mends_what_is_missing_wrong_or_too_much(projection: Projectio
             f"UPDATE {table} SET {owner} = 'never_was' WHERE ctid IN (SELECT max(ctid) FROM {table})"
         )
     list(Rebuild(pipeline.settings, [projection.table]).run())
-    assert rows == pipeline.tables(tables_of(projection))
+    assert rows == contents(pipeline, projection)
 
 
 @each_projection
@@ -173,4 +189,4 @@ def test_a_rebuild_takes_in_what_arrives_meanwhile(projection: Projection, law: 
     pipeline.deliver(*events[:some])
     pipeline.run()
     list(rebuild)
-    assert rows == pipeline.tables(tables_of(projection))
+    assert rows == contents(pipeline, projection)
