@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from io import BytesIO
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,19 +18,21 @@ from tests.events import NOW, customer, event
 from tests.fx import HISTORY
 from tests.pipeline import Pipeline
 from tests.running import started, wait_until
-from workers import fx_load
+from workers import fx_load, parquet
+from workers.analyst import reading
 from workers.command import hooklog
 from workers.database import Connection
 from workers.ecb import parse
+from workers.result import Result as Rows
 
 Run = Callable[..., Result]
 
-NAMES = ('=HYPERLINK("http://evil")', "-5", "+49 30", "@sum", 'Ada, "Lady"', "\tx")
+NAMES = ('=HYPERLINK("http://evil")', "-5", "+49 30", "@sum", 'Ada, "Lady"', "\tx", "\uff1d1+1", "\n=1")
 
 
 @pytest.fixture
 def run(settings: Settings, monkeypatch: pytest.MonkeyPatch, pipeline: Pipeline) -> Run:
-    """`run(…)` exports from a database of six customers and three days of rates."""
+    """`run(…)` exports from a database of eight customers and three days of rates."""
     assert settings.database_url
     monkeypatch.setenv("DATABASE_URL", settings.database_url)
     monkeypatch.delenv("ANALYST_DATABASE_URL", raising=False)
@@ -60,7 +63,16 @@ def test_csv_for_spreadsheets_has_no_formulas_and_other_csv_is_untouched(run: Ru
     faithful = exported(run("customers", "--since", "2020-01-01"))
     assert '"=HYPERLINK(""http://evil"")"' in faithful
     harmless = exported(run("customers", "--spreadsheet"))
-    for cell in ('"\'=HYPERLINK(""http://evil"")"', "'-5", "'+49 30", "'@sum", "'\tx", '"Ada, ""Lady"""'):
+    for cell in (
+        '"\'=HYPERLINK(""http://evil"")"',
+        "'-5",
+        "'+49 30",
+        "'@sum",
+        "'\tx",
+        "'\uff1d1+1",
+        "'\n=1",
+        '"Ada, ""Lady"""',
+    ):
         assert cell in harmless
     assert ",-3," in harmless  # a number is none
 
@@ -139,6 +151,22 @@ def test_an_export_that_breaks_leaves_the_file_that_was_there(run: Run, tmp_path
     result = run("fx_rates", "--output", str(file), "--where", "1 / (revision - 1) = 0")
     assert "division by zero" in result.output
     assert ([file], "of yesterday") == (list(tmp_path.iterdir()), file.read_text())
+
+
+def test_a_row_group_of_parquet_ends_before_it_is_too_large_for_memory(settings: Settings) -> None:
+    file = BytesIO()
+    sql = "SELECT repeat('x', 20 * 1024 * 1024) AS payload FROM generate_series(1, 5)"
+    with reading(settings) as connection:
+        written = list(parquet.write(Rows(connection, sql, parquet.AS_VALUES), file))
+    assert (5, True) == (written[-1], pq.ParquetFile(file).num_row_groups > 1)
+
+
+def test_parquet_has_what_it_has_no_type_for_in_the_words_of_the_server(settings: Settings) -> None:
+    file = BytesIO()
+    sql = "SELECT int4range(1, 3) AS range, '10.0.0.1'::inet AS place"
+    with reading(settings) as connection:
+        list(parquet.write(Rows(connection, sql, parquet.AS_VALUES), file))
+    assert [{"range": "[1,3)", "place": "10.0.0.1"}] == pq.read_table(file).to_pylist()
 
 
 @pytest.mark.parametrize("form", ["csv", "json", "parquet"])

@@ -64,6 +64,21 @@ def test_json_is_exact_and_an_object_a_line(run: Run) -> None:
     }
 
 
+def test_json_keeps_what_it_has_no_type_for_in_the_words_of_the_server(run: Run) -> None:
+    output = run(
+        "query",
+        "--json",
+        r"""SELECT 'NaN'::float8 AS nan, '-Infinity'::float4 AS low, 1e20::float8 AS big,
+            0.1::float8 AS tenth,
+            '\xdead'::bytea AS bytes, ARRAY['\xde'::bytea, NULL] AS many, E'{"a":\n1}'::json AS json,
+            int4range(1, 3) AS range, (1, 'a') AS pair, B'101' AS bits, '10.0.0.1'::inet AS place""",
+    ).output
+    assert (
+        r'{"nan":"NaN","low":"-Infinity","big":1e+20,"tenth":0.1,"bytes":"\\xdead","many":["\\xde",null],'
+        r'"json":{"a": 1},"range":"[1,3)","pair":"(1,a)","bits":"101","place":"10.0.0.1"}'
+    ) == output.rstrip("\n")
+
+
 def test_csv_is_that_of_copy(run: Run) -> None:
     assert 'a,b\n1,"x,""y"\n2,\n' == run(
         "query", "--csv", "VALUES (1, 'x,\"y'), (2, NULL); ".replace("VALUES", "SELECT * FROM (VALUES")

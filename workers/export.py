@@ -80,7 +80,9 @@ def _harmless(column: Field) -> Composed:
     name = Identifier(column.name)
     if column.type not in _WORDS:
         return SQL("{}").format(name)
-    return SQL("CASE WHEN {0} ~ '^[-=+@\\t\\r]' THEN '''' || {0} ELSE {0} END AS {0}").format(name)
+    return SQL(
+        "CASE WHEN {0} ~ '^[-=+@\uff1d\uff0b\uff0d\uff20\\t\\r\\n]' THEN '''' || {0} ELSE {0} END AS {0}"
+    ).format(name)
 
 
 @contextmanager

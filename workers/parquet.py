@@ -4,9 +4,8 @@ numeric is a decimal of 38 digits, 20 of them behind the point, unless its colum
 a timestamp in UTC, in microseconds; an array a list; jsonb, intervals and what else there is, a string.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
-from itertools import islice
 from typing import IO, Any
 
 import pyarrow as pa
@@ -15,13 +14,10 @@ import pyarrow.parquet as pq
 from ingest.refusal import Refusal
 from workers.result import Column, Result
 
-GROUP = 10_000
-"""Rows of a row group: with payloads of a few kilobytes they are some tens of megabytes."""
+GROUP, GROUP_SIZE = 10_000, 32 * 1024**2
+"""Rows of a row group at most, and characters and bytes in it, or the row that goes past them."""
 
 DIGITS, BEHIND_THE_POINT = 38, 20
-
-AS_TEXT = ("json", "jsonb", "interval", "time", "timetz")
-"""What is fetched as text; the others come as Python's values."""
 
 _TYPES = {
     "bool": pa.bool_(),
@@ -37,17 +33,20 @@ _TYPES = {
 }
 
 
+AS_VALUES = frozenset({*_TYPES, "numeric"})
+"""What is fetched as Python's values; all else as text."""
+
+
 class NotInParquet(Refusal):
     """A value has no place in the column's Parquet type: the message says how to cast it."""
 
 
 def write(result: Result, file: IO[bytes]) -> Iterator[int]:
     """Write all rows; yields how many there are by then. Raises BadQuery, NotInParquet."""
-    rows, count = iter(result), 0
-    group = list(islice(rows, GROUP))
+    count = 0
     schema = pa.schema([(column.name, _type(column)) for column in result.columns])
     with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-        while group:
+        for group in _groups(result):
             columns = zip(*group, strict=True)
             arrays = [
                 _array(column, field.type, values)
@@ -56,7 +55,19 @@ def write(result: Result, file: IO[bytes]) -> Iterator[int]:
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema), row_group_size=GROUP)
             count += len(group)
             yield count
-            group = list(islice(rows, GROUP))
+
+
+def _groups(rows: Iterable[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+    group: list[tuple[Any, ...]] = []
+    size = 0
+    for row in rows:
+        group.append(row)
+        size += sum(len(value) for value in row if isinstance(value, str | bytes))
+        if len(group) == GROUP or size >= GROUP_SIZE:
+            yield group
+            group, size = [], 0
+    if group:
+        yield group
 
 
 def _type(column: Column) -> pa.DataType:
@@ -87,7 +98,7 @@ def _value(kind: pa.DataType, value: Any) -> Any:
     if pa.types.is_decimal(kind):
         return _decimal(kind, value)
     if pa.types.is_string(kind):
-        return value if isinstance(value, str) else str(value)
+        return value
     return value
 
 

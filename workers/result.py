@@ -1,11 +1,11 @@
 """The rows of a query as they come, a chunk in memory at a time, in the words of the server.
 
-What JSON and Python would bend (numeric, times past a datetime's range, jsonb) stays the text that Postgres
-writes, so that an amount is shown as it is.
+What JSON and Python would bend (numeric, NaN, bytes, times past a datetime's range, jsonb) stays the text
+that Postgres writes, so that an amount is shown as it is.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -19,12 +19,16 @@ from workers.analyst import Connection
 from workers.sql_error import BadQuery, refused
 
 CHUNK = 1000
-AS_TEXT = ("numeric", "json", "jsonb", "timestamptz", "timestamp", "date", "time", "timetz", "interval")
+AS_VALUES = frozenset({"bool", "int2", "int4", "int8", "oid"})
+"""The types that come as Python's values; every other as text."""
+
+NUMBERS = frozenset({"numeric", "float4", "float8"})
+"""Those whose text is a number in JSON, too, unless it is NaN or Infinity."""
 
 _ASKS = {"select", "with", "values", "table", "explain", "show"}
 _NOT_COPIED = {"explain", "show"}
 _FIRST_WORD = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/|\()*([a-z]*)", re.IGNORECASE | re.DOTALL)
-_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[-+][0-9]+)?")
 
 
 class Column(NamedTuple):
@@ -42,12 +46,13 @@ class Result:
     Leaving the iteration, or the connection's block, cancels the query at the server.
     """
 
-    def __init__(self, connection: Connection, query: str, as_text: Sequence[str] = AS_TEXT) -> None:
+    def __init__(self, connection: Connection, query: str, as_values: Collection[str] = AS_VALUES) -> None:
         self.query = one_query(query)
         self.columns = _columns(connection, self.query)
         self._cursor = connection.cursor()
-        for name in as_text:
-            self._cursor.adapters.register_loader(name, TextLoader)
+        for known in psycopg.adapters.types:
+            if known.name not in as_values:
+                self._cursor.adapters.register_loader(known.oid, TextLoader)
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         with answered(self.query):
@@ -135,17 +140,20 @@ def _json_line(columns: Sequence[Column], row: Sequence[Any]) -> bytes:
     values = {
         column.name: _json_value(column.type, value) for column, value in zip(columns, row, strict=True)
     }
-    return orjson.dumps(values, default=str, option=orjson.OPT_APPEND_NEWLINE)
+    return orjson.dumps(values, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _json_value(kind: str, value: Any) -> Any:
     match value:
         case list():
             return [_json_value(kind.removesuffix("[]"), each) for each in value]
-        case str() if kind == "numeric":  # digits, unless it is NaN or Infinity
+        case str() if kind in NUMBERS:
             return orjson.Fragment(value) if _NUMBER.fullmatch(value) else value
-        case str() if kind in ("json", "jsonb"):
-            return orjson.Fragment(value)
+        case str() if kind in (
+            "json",
+            "jsonb",
+        ):  # json is kept as written: a line's end is one between its parts
+            return orjson.Fragment(value.replace("\r", " ").replace("\n", " "))
         case str() if kind == "timestamptz":
             return value.replace(" ", "T", 1).removesuffix("+00") + "Z" if value.endswith("+00") else value
         case str() if kind == "timestamp":

@@ -33,7 +33,8 @@ def refused(error: psycopg.Error, query: str, offset: int = 0) -> BadQuery:
     """The error as a Refusal; `offset` characters were sent before `query`, which its position counts."""
     said = error.diag
     if said.message_primary is None:
-        return BadQuery(str(error).strip())
+        cast = ": cast it to text" if isinstance(error, psycopg.DataError) else ""
+        return BadQuery(f"{str(error).strip()}{cast}")
     if said.sqlstate == "57014" and "statement timeout" in said.message_primary:
         return BadQuery("the query took longer than --timeout, or the log-in's statement_timeout, allows")
     sentence = _harmless(said.message_primary)

@@ -112,7 +112,7 @@ def _json(connection: Connection, query: str, file: IO[bytes]) -> Iterator[int]:
 
 
 def _parquet(connection: Connection, query: str, file: IO[bytes]) -> Iterator[int]:
-    return parquet.write(Result(connection, query, parquet.AS_TEXT), file)
+    return parquet.write(Result(connection, query, parquet.AS_VALUES), file)
 
 
 WRITERS: dict[str, Rows] = {"csv": _csv, "json": _json, "parquet": _parquet}
