@@ -1,9 +1,10 @@
 """A real browser for tests, and what a page did in it that it should not."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from bench.browser import NAMES, executable, launched
@@ -38,3 +39,20 @@ class Watched:
     def _asked(self, request: Request) -> None:
         if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
             self.away.append(request.url)
+
+
+@contextmanager
+def watched_page(browser: Browser, cookie: Mapping[str, str]) -> Iterator[Watched]:
+    """A page with a session; whatever it did meanwhile, it complained of nothing and asked nobody else."""
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, timezone_id="America/New_York")
+    page.context.add_cookies([dict(cookie)])
+    watched = Watched(page)
+    yield watched
+    page.close()
+    assert (watched.complaints, watched.away) == ([], [])
+
+
+def barriers(page: Page) -> list[tuple[str, str]]:
+    """What stands in the way of whoever cannot see well, as axe finds it: each rule, and where."""
+    found = Axe().run(page).response["violations"]
+    return [(each["id"], each["nodes"][0]["html"]) for each in found]

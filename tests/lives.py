@@ -55,7 +55,9 @@ def payment() -> list[dict[str, Any]]:
         event("balance_transaction.observed", BALANCE_TRANSACTION, created=NOW + 40, id="obs_settled"),
         event("checkout.session.completed", session(), created=NOW + 9, id="evt_session"),
         event("refund.updated", {**REFUND, "amount": "much"}, created=NOW + 25, id="evt_undigested"),
-        event("payment_intent.created", {**MADE, "livemode": True}, livemode=True, id="evt_live"),
+        event(
+            "payment_intent.created", {**MADE, "livemode": True, "metadata": {}}, livemode=True, id="evt_live"
+        ),
     ]
 
 

@@ -18,6 +18,7 @@ PICTURES = {
     "dashboard-dark.png": ("dark", 1280, 960),
     "dashboard-phone.png": ("light", 360, 780),
 }
+LIFE, ORDER = "dashboard-life.png", "ord_1517"
 
 
 def picture(browser: BrowserContext, url: str, name: str) -> None:
@@ -34,12 +35,25 @@ def picture(browser: BrowserContext, url: str, name: str) -> None:
     page.close()
 
 
+def life(browser: BrowserContext, url: str) -> None:
+    """What a search for one of the demo's orders leads to, kept in docs/."""
+    page = browser.new_page()
+    page.set_viewport_size({"width": 1120, "height": 1240})
+    page.goto(urljoin(url, "/search"))
+    page.get_by_role("searchbox").fill(ORDER)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(ORDER)
+    page.screenshot(path=DOCS / LIFE)
+    page.close()
+
+
 def main() -> None:
     """Take all of them."""
     with running_browser() as browser:
         context = browser.new_context()
         for name in PICTURES:
             picture(context, sys.argv[1], name)
+        life(context, sys.argv[1])
 
 
 if __name__ == "__main__":

@@ -9,11 +9,10 @@ from decimal import Decimal
 from io import StringIO
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from projections.dashboard import display
-from tests.browser import Watched, running_browser
+from tests.browser import Watched, barriers, running_browser, watched_page
 from tests.conftest import Servers, namespace
 from tests.dashboard_site import Site, serving_site
 from tests.events import event
@@ -41,13 +40,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def watched(browser: Browser, site: Site) -> Iterator[Watched]:
-    """A page; whatever it did meanwhile, it complained of nothing and asked nobody else."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900}, timezone_id="America/New_York")
-    page.context.add_cookies([site.cookie])
-    watched = Watched(page)
-    yield watched
-    page.close()
-    assert (watched.complaints, watched.away) == ([], [])
+    with watched_page(browser, site.cookie) as watched:
+        yield watched
 
 
 @pytest.fixture
@@ -210,8 +204,7 @@ def test_nothing_stands_in_the_way_of_whoever_cannot_see_well(page: Page, site: 
     expect(page.locator("#success .js-plotly-plot")).to_be_visible()
     for summary in page.locator("#revenue summary, .options summary").all():
         summary.click()
-    found = Axe().run(page).response["violations"]
-    assert [(each["id"], each["nodes"][0]["html"]) for each in found] == []
+    assert [] == barriers(page)
 
 
 def test_dark_is_chosen_by_a_switch_and_stays(page: Page, site: Site) -> None:

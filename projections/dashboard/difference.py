@@ -46,6 +46,7 @@ def changed(event: Event, before: Event | None, zone: str) -> Changed:
     if event.previous_attributes:
         was, alike = undone(now, event.previous_attributes), True
     found = [_change(each, zone) for each in _differences(was, now, (), ({}, {}), alike)]
+    found.sort(key=lambda change: change.path != "Status")  # what people look for first
     return Changed(found[:MOST], max(0, len(found) - MOST))
 
 

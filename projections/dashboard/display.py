@@ -115,10 +115,15 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones() - {"localtime", "Factory"})
 
 
-def event(kind: str) -> str:
-    """A type of event: customer.subscription.trial_will_end is Customer subscription: trial will end."""
-    subject, _, what = kind.rpartition(".")
-    return f"{words(subject.replace('.', ' '))}: {what.replace('_', ' ')}" if subject else words(what)
+def kind(name: str) -> str:
+    """A type of object: checkout.session is Checkout session, and a payment_intent is a Payment."""
+    return "Payment" if name == "payment_intent" else words(name.replace(".", " "))
+
+
+def event(name: str, subject: str) -> str:
+    """A type of event about a type of object: customer.subscription.paused is Subscription: paused."""
+    what = name.rpartition(".")[2].replace("_", " ")
+    return f"{kind(subject)}: {what}" if subject else words(what)
 
 
 def words(name: Any) -> str:

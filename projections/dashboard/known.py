@@ -11,6 +11,8 @@ FIRST = ("status", "amount", "total", "fee", "net", "number", "currency", "email
          "reason", "failure_message", "cancel_at_period_end")  # fmt: skip
 MOST_ITEMS = 4
 
+_PRICED = ("Amount", "Total")
+
 
 def known(event: Event, zone: str) -> list[Change]:
     """The fields that name and describe an object, and what it bills."""
@@ -20,6 +22,8 @@ def known(event: Event, zone: str) -> list[Change]:
         for name in FIRST
         if now.get(name) is not None and now[name] != "" and now[name] is not False
     ]
+    if any(each.path in _PRICED for each in fields):
+        fields = [each for each in fields if each.path != "Currency"]  # the amounts say it
     return fields + [Change("Billed", None, told) for told in _billed(now)]
 
 

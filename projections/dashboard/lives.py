@@ -16,6 +16,7 @@ from projections.dashboard.kin import Key, Place
 from projections.dashboard.known import known
 from projections.dashboard.life import Life
 from projections.dashboard.moment import Moment
+from projections.dashboard.notices import Notice
 from projections.dashboard.pages import Pages
 from projections.dashboard.reader import Reader
 from projections.dashboard.view import MODES, BadView
@@ -26,6 +27,8 @@ PAGE = 40
 _DEFAULT = "SELECT default_livemode() AS livemode"
 _MOST_PAGES = 1_000_000
 LAST = "last"
+
+_SPOKEN_OF = ("customer", "subscription", "payment_intent", "dispute", "refund", "invoice", "charge")
 
 
 @dataclass(frozen=True)
@@ -132,9 +135,10 @@ class Lives:
             moments=lived.moments[(page - 1) * PAGE : page * PAGE],
             first=(page - 1) * PAGE + 1,
             lived=lived,
+            noticed=any(isinstance(each, Notice) for each in lived.moments),
             objects=len(objects),
             members=_members((kind, name), lived.newest, at, asked.zone),
-            heading=f"{display.words(kind)} {name}",
+            heading=f"{display.kind(kind)} {name}",
             turns=[(words, rel, path(**where)) for words, rel, where in _turns(lived, page, pages)],
             life_of=lambda kind, name: path_to(kind, name, _anywhere(at), asked.zone),
             display=display,
@@ -177,7 +181,7 @@ def _turns(lived: Life, page: int, pages: int) -> Iterator[tuple[str, str, dict[
 
 
 def _members(asked: Key, newest: Mapping[Key, Moment], at: Place, zone: str) -> list[Member]:
-    """What was asked for, and then the others as they came up."""
+    """What was asked for, and then the others: those that people speak of first, else as they came up."""
     return [
         Member(
             *key,
@@ -185,9 +189,13 @@ def _members(asked: Key, newest: Mapping[Key, Moment], at: Place, zone: str) -> 
             Changed(known(moment.event, zone), 0),
             moment.deleted,
         )
-        for key, moment in sorted(newest.items(), key=lambda pair: pair[0] != asked)
+        for key, moment in sorted(newest.items(), key=lambda pair: _standing(pair[0], asked))
         if moment.event
     ]
+
+
+def _standing(key: Key, asked: Key) -> int:
+    return -1 if key == asked else _SPOKEN_OF.index(key[0]) if key[0] in _SPOKEN_OF else len(_SPOKEN_OF)
 
 
 def _anywhere(at: Place) -> Place:
@@ -198,4 +206,7 @@ def _anywhere(at: Place) -> Place:
 def _unknown(found: list[Place]) -> str:
     if found:
         return "There is such an object, but not in this account and mode: leave them out to see where."
-    return "No event that tells of such an object has arrived here. Search for it, or wait a moment."
+    return (
+        "No event that tells of such an object has arrived here. Search for it by what you have, or wait: "
+        "what happened just now may be still on its way."
+    )

@@ -28,8 +28,9 @@ WHERE gone.kind = 'access' AND gone.object_id IS NULL
 ORDER BY due_at, id LIMIT %(most)s
 """
 
-_HEADED = {"outcome", "order_id", "payment_intent_id", "currency"}
-"""What the heading says, or the life itself."""
+_HEADED = {"outcome", "payment_intent_id", "currency"}
+_HEADED_ACCESS = {"user_id", "has_access", "subscription_id"}
+"""What the heading says, or the link."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,12 @@ class Notice:
         return f"{display.words(self.row['kind'])}: {outcome}"
 
     @property
+    def object(self) -> tuple[str, str] | None:
+        """What it tells of, as (object type, id); None where that is gone."""
+        kind = "subscription" if self.row["kind"] == "access" else "payment_intent"
+        return (kind, self.row["object_id"]) if self.row["object_id"] else None
+
+    @property
     def waiting(self) -> bool:
         """Whether its instant is still to come."""
         return self.row["delivered_at"] is None and self.row["due_at"] > datetime.now(UTC)
@@ -74,7 +81,7 @@ class Notice:
         fields = [
             Change(named((name,)), None, shown((name,), _instant(name, value), message, zone))
             for name, value in message.items()
-            if name not in _HEADED and value is not None
+            if value is not None and name not in (_HEADED_ACCESS if self.row["kind"] == "access" else _HEADED)
         ]
         return Changed(fields, 0)
 

@@ -14,7 +14,8 @@ from projections.dashboard.view import BadView
 _PLAIN = {"Not Found", "Method Not Allowed"}
 """What Starlette says where nobody said more."""
 
-_TITLES = {400: "This cannot be read", 413: "This cannot be read"}
+_NO_PAGE = "There is no such page"
+_TITLES = {400: "This cannot be read", 404: "There is nothing to show", 413: "This cannot be read"}
 
 
 async def answer_away(request: Request, _error: Exception) -> Response:
@@ -56,7 +57,7 @@ async def answer_unrouted(request: Request, error: Exception) -> Response:
     """The router's 404 and 405."""
     assert isinstance(error, HTTPException)
     told = "" if error.detail in _PLAIN else error.detail
-    title = _TITLES.get(error.status_code, "There is no such page")
+    title = _TITLES.get(error.status_code, _NO_PAGE) if told else _NO_PAGE
     return _refusal(request, error.status_code, title, told, headers=error.headers)
 
 

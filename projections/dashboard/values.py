@@ -67,7 +67,7 @@ def shown(path: Path, value: Any, around: Mapping[str, Any], zone: str) -> str:
             return _instant(value, zone)
         case str() if name == "currency":
             return value.upper()
-        case str() if name == "status":
+        case str() if not own and name.endswith(("status", "reason")) and value.replace("_", "").isalpha():
             return display.words(value)
         case Mapping():
             return shortened(_brief(value))
