@@ -7,6 +7,7 @@ import pytest
 from api_client import API, ApiClient
 
 from tests.billing_objects import DAY, NOON, event, item, price, subscription
+from tests.conftest import namespace
 from tests.web_process import WebProcess
 
 SERVE = """
@@ -29,9 +30,21 @@ def serve(settings, **environment):
     return WebProcess(known, SERVE)
 
 
+@pytest.fixture(scope="module")
+def place(servers):
+    """One database for all: each test begins with an empty one."""
+    with namespace(servers) as settings:
+        yield settings
+
+
 @pytest.fixture
-def web(settings):
-    web = serve(settings, DATABASE_URL=settings.database_url, STRIPE_SECRET_KEY="sk_test_1")
+def settings(place):
+    return place
+
+
+@pytest.fixture(scope="module")
+def web(place):
+    web = serve(place, DATABASE_URL=place.database_url, STRIPE_SECRET_KEY="sk_test_1")
     yield web
     web.stop()
     web.close()
@@ -40,6 +53,7 @@ def web(settings):
 @pytest.fixture
 def subscribed(pipeline):
     """`subscribed(user_id, source, …)`: the user has a subscription that this source asked for."""
+    pipeline.forget()
 
     def subscribed(user_id, source="platform", **more):
         of = price(metadata={"plan_type": "pro"})
