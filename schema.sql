@@ -399,14 +399,16 @@ CREATE INDEX IF NOT EXISTS charges_by_invoice ON charges (invoice_id) WHERE invo
 CREATE INDEX IF NOT EXISTS charges_by_payer ON charges (payer, created_at)
     WHERE payer IS NOT NULL AND paid AND amount_captured > 0;
 CREATE INDEX IF NOT EXISTS charges_by_any_payer ON charges (payer) WHERE payer IS NOT NULL;
+CREATE INDEX IF NOT EXISTS charges_by_failure ON charges (failure_balance_transaction_id)
+    WHERE failure_balance_transaction_id IS NOT NULL;
 COMMENT ON TABLE charges IS 'One row a charge, that is an attempt to take money, as Stripe last described it. A charge without a PaymentIntent (payment_intent_id IS NULL) is in no row of payments.';
 COMMENT ON COLUMN charges.id IS 'Stripe''s id of the charge, ch_… or py_…';
 COMMENT ON COLUMN charges.payment_intent_id IS 'The PaymentIntent that it is an attempt of; null for what old integrations charge directly.';
 COMMENT ON COLUMN charges.customer_id IS 'The customer, or the account that stands for one; null for a guest.';
 COMMENT ON COLUMN charges.invoice_id IS 'The invoice that it pays, in API versions before 2025-03-31.';
 COMMENT ON COLUMN charges.amount IS 'What was to be taken, in minor units of currency.';
-COMMENT ON COLUMN charges.amount_captured IS 'What was taken, in minor units of currency: 0 for a mere authorisation. Gross is the sum of these.';
-COMMENT ON COLUMN charges.amount_refunded IS 'What was given back so far, in minor units of currency; Stripe counts here what was authorised and never captured, too.';
+COMMENT ON COLUMN charges.amount_captured IS 'What was captured, in minor units of currency: 0 for a mere authorisation. Gross is the sum of these where the charge succeeded.';
+COMMENT ON COLUMN charges.amount_refunded IS 'What was given back so far of what was captured, in minor units of currency. What was authorised and never captured is left out, which Stripe counted here until 2025-03-31; a refund that failed since may still be in it.';
 COMMENT ON COLUMN charges.currency IS 'ISO 4217, in small letters.';
 COMMENT ON COLUMN charges.status IS 'succeeded, pending or failed. An authorisation that is not captured has succeeded, too.';
 COMMENT ON COLUMN charges.paid IS 'Whether the attempt succeeded, or was authorised.';
@@ -456,6 +458,8 @@ CREATE TABLE IF NOT EXISTS refunds (
 ALTER TABLE refunds ADD COLUMN IF NOT EXISTS failure_balance_transaction_id text;
 CREATE INDEX IF NOT EXISTS refunds_by_charge ON refunds (charge_id);
 CREATE INDEX IF NOT EXISTS refunds_by_creation ON refunds (created_at);
+CREATE INDEX IF NOT EXISTS refunds_by_failure ON refunds (failure_balance_transaction_id)
+    WHERE failure_balance_transaction_id IS NOT NULL;
 COMMENT ON TABLE refunds IS 'One row a refund, as its own events last described it; all_refunds adds those that only their charge told of.';
 COMMENT ON COLUMN refunds.id IS 'Stripe''s id of the refund, re_… or pyr_…';
 COMMENT ON COLUMN refunds.charge_id IS 'The charge that it gives back.';
@@ -490,6 +494,8 @@ CREATE TABLE IF NOT EXISTS charge_refunds (
 ALTER TABLE charge_refunds ADD COLUMN IF NOT EXISTS failure_balance_transaction_id text;
 CREATE INDEX IF NOT EXISTS charge_refunds_by_id ON charge_refunds (id);
 CREATE INDEX IF NOT EXISTS charge_refunds_by_creation ON charge_refunds (created_at);
+CREATE INDEX IF NOT EXISTS charge_refunds_by_failure ON charge_refunds (failure_balance_transaction_id)
+    WHERE failure_balance_transaction_id IS NOT NULL;
 COMMENT ON TABLE charge_refunds IS 'The refunds that the newest event of each charge lists, in API versions before 2022-11-15: at most its newest ten. all_refunds has each refund once.';
 COMMENT ON COLUMN charge_refunds.charge_id IS 'The charge that lists it.';
 COMMENT ON COLUMN charge_refunds.id IS 'Stripe''s id of the refund.';
@@ -1183,14 +1189,16 @@ CREATE OR REPLACE VIEW all_refunds AS
 SELECT told.account, told.livemode, told.id, told.source, told.charge_id,
     coalesce(told.payment_intent_id, charges.payment_intent_id) AS payment_intent_id,
     told.amount, told.currency, told.status, told.reason, told.failure_reason, told.balance_transaction_id,
-    told.metadata, told.created_at, told.updated_at, told.stale
+    told.metadata, told.created_at, told.updated_at, told.stale, told.failure_balance_transaction_id
 FROM (
     SELECT account, livemode, id, source, charge_id, payment_intent_id, amount, currency, status, reason,
-        failure_reason, balance_transaction_id, metadata, created_at, updated_at, stale
+        failure_reason, balance_transaction_id, metadata, created_at, updated_at, stale,
+        failure_balance_transaction_id
     FROM refunds
     UNION ALL
     SELECT account, livemode, id, source, charge_id, payment_intent_id, amount, currency, status, reason,
-        failure_reason, balance_transaction_id, metadata, created_at, updated_at, stale
+        failure_reason, balance_transaction_id, metadata, created_at, updated_at, stale,
+        failure_balance_transaction_id
     FROM charge_refunds
     WHERE NOT EXISTS (
         SELECT FROM refunds
@@ -1203,6 +1211,39 @@ LEFT JOIN charges
 COMMENT ON VIEW all_refunds IS 'Each refund once: those with events of their own, and those that only their charge told of, as old API versions do.';
 COMMENT ON COLUMN all_refunds.id IS 'Stripe''s id of the refund, re_… or pyr_…';
 COMMENT ON COLUMN all_refunds.payment_intent_id IS 'The PaymentIntent that it gives back, its charge''s where it names none itself.';
+
+-- A refund may fail days after its charge had counted it, and no event of the charge follows. So what a charge counts
+-- beyond the refunds that stand is taken for those that failed, as far as these go.
+CREATE OR REPLACE FUNCTION given_back(
+    account text, livemode boolean, charge_id text, counted bigint, instant timestamptz
+) RETURNS TABLE (amount bigint)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT (given_back.counted - least(
+        coalesce(sum(refund.amount) FILTER (WHERE refund.failed), 0),
+        greatest(given_back.counted - coalesce(sum(refund.amount) FILTER (WHERE NOT refund.failed), 0), 0)
+    ))::bigint
+    FROM (
+        SELECT all_refunds.amount,
+            coalesce(all_refunds.status, '') IN ('failed', 'canceled') AND all_refunds.updated_at <= given_back.instant
+                AS failed
+        FROM all_refunds
+        WHERE all_refunds.account = given_back.account AND all_refunds.livemode = given_back.livemode
+            AND all_refunds.charge_id = given_back.charge_id AND all_refunds.created_at <= given_back.instant
+    ) AS refund;
+END;
+COMMENT ON FUNCTION given_back IS 'What was really given back of a charge until an instant, in minor units: what the charge counts, without refunds that failed or were canceled since.
+account: the Stripe account.
+charge_id: the charge.
+counted: what the charge counts as given back.
+instant: the instant; infinity for now.
+amount: what was given back.';
+
+CREATE OR REPLACE FUNCTION formal_dispute(status text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN status NOT LIKE 'warning%' AND status <> 'prevented';
+COMMENT ON FUNCTION formal_dispute IS 'Whether a dispute of a status is one that the card networks count: neither a mere inquiry nor prevented.
+status: Stripe''s status of the dispute.';
 
 -- Whatever is not selected costs nothing: joins on whole keys fall away, and so do the queries in the list.
 CREATE OR REPLACE VIEW payments AS
@@ -1244,15 +1285,24 @@ SELECT
     charges.balance_transaction_id,
     CASE WHEN paid.latest_charge_id IS NULL THEN 0 ELSE charges.amount_captured END AS amount_captured,
     CASE WHEN paid.latest_charge_id IS NULL THEN 0
+        WHEN charges.amount_refunded > 0 THEN (
+            SELECT back.amount
+            FROM given_back(
+                charges.account, charges.livemode, charges.id, charges.amount_refunded, 'infinity'
+            ) AS back
+        )
         ELSE charges.amount_refunded
-            - least(charges.amount_refunded, greatest(charges.amount - charges.amount_captured, 0))
     END AS amount_refunded,
     coalesce(charges.disputed, false) OR contested.charge_id IS NOT NULL AS disputed,
     contested.status AS dispute_status,
-    CASE WHEN contested.charge_id IS NULL AND charges.disputed THEN NULL ELSE coalesce(contested.amount, 0) END
-        AS amount_disputed,
-    CASE WHEN contested.charge_id IS NULL AND charges.disputed THEN NULL ELSE coalesce(contested.lost, 0) END
-        AS amount_lost,
+    CASE WHEN contested.charge_id IS NULL AND charges.disputed THEN NULL
+        WHEN contested.currencies <> ARRAY[paid.currency] THEN NULL
+        ELSE coalesce(contested.amount, 0)
+    END AS amount_disputed,
+    CASE WHEN contested.charge_id IS NULL AND charges.disputed THEN NULL
+        WHEN contested.currencies <> ARRAY[paid.currency] AND contested.lost > 0 THEN NULL
+        ELSE coalesce(contested.lost, 0)
+    END AS amount_lost,
     paid.metadata,
     paid.stale OR coalesce(charges.stale, false) AS stale
 FROM (
@@ -1283,8 +1333,9 @@ LEFT JOIN subscriptions
 LEFT JOIN (
     SELECT account, livemode, charge_id,
         (array_agg(status ORDER BY created_at DESC, id DESC))[1] AS status,
-        (sum(amount) FILTER (WHERE status NOT LIKE 'warning%'))::bigint AS amount,
-        (sum(amount) FILTER (WHERE NOT won))::bigint AS lost
+        (sum(amount) FILTER (WHERE formal_dispute(status)))::bigint AS amount,
+        (sum(amount) FILTER (WHERE NOT won))::bigint AS lost,
+        array_agg(DISTINCT currency) FILTER (WHERE formal_dispute(status)) AS currencies
     FROM disputes
     GROUP BY account, livemode, charge_id
 ) AS contested
@@ -1305,12 +1356,12 @@ COMMENT ON COLUMN payments.subscription_id IS 'The subscription that the paid in
 COMMENT ON COLUMN payments.invoice_id IS 'The invoice that it pays, in whatever API version that was told.';
 COMMENT ON COLUMN payments.payment_method_type IS 'How it was paid, or last tried: card, sepa_debit, …';
 COMMENT ON COLUMN payments.charge_id IS 'The newest attempt; what follows of methods and risk is that charge''s, and null where no event of it came.';
-COMMENT ON COLUMN payments.amount_captured IS 'What was taken, in minor units; null where no event of the charge came.';
+COMMENT ON COLUMN payments.amount_captured IS 'What was captured, in minor units; null where no event of the charge came.';
 COMMENT ON COLUMN payments.amount_refunded IS 'What was given back so far of what was captured, in minor units; null where no event of the charge came.';
 COMMENT ON COLUMN payments.disputed IS 'Whether it was ever disputed or inquired about.';
 COMMENT ON COLUMN payments.dispute_status IS 'Of its newest dispute.';
-COMMENT ON COLUMN payments.amount_disputed IS 'What was disputed, in minor units, without inquiries; null where no event of the dispute came.';
-COMMENT ON COLUMN payments.amount_lost IS 'What disputes lost, in minor units; null where no event of the dispute came.';
+COMMENT ON COLUMN payments.amount_disputed IS 'What was disputed, in minor units, without inquiries; null where no event of the dispute came, or it is in another currency.';
+COMMENT ON COLUMN payments.amount_lost IS 'What disputes lost, in minor units; null where no event of the dispute came, or it is in another currency.';
 COMMENT ON COLUMN payments.metadata IS 'The PaymentIntent''s own keys and values.';
 COMMENT ON COLUMN payments.stale IS 'Whether its newest event, or its charge''s, could not be digested: see dead_letters.';
 
@@ -3368,7 +3419,7 @@ BEGIN ATOMIC
         1, attempt.made::integer, (intent.status = 'succeeded')::integer,
         (attempt.made AND (
             intent.status IN ('requires_payment_method', 'requires_confirmation', 'requires_action')
-            OR (intent.status = 'canceled' AND intent.last_error_code IS NOT NULL)
+            OR (intent.status = 'canceled' AND (intent.last_error_code IS NOT NULL OR coalesce(latest.status = 'failed', false)))
         ))::integer,
         (intent.latest_charge_id IS NOT NULL AND latest.id IS NULL)::integer,
         0, 0, 0, 0, 0, 0, 0::bigint, 0, 0::bigint, 0, 0::bigint, 0, 0
@@ -3412,27 +3463,24 @@ BEGIN ATOMIC
         1, (charge.status = 'succeeded')::integer,
         issuer.asked::integer,
         (issuer.asked AND coalesce(charge.network_status = 'approved_by_network', charge.paid))::integer,
-        money.taken::integer, (money.taken AND charge.payer IS NULL)::integer, charge.amount_captured,
+        money.taken::integer, (money.taken AND charge.payer IS NULL)::integer,
+        CASE WHEN money.taken THEN charge.amount_captured ELSE 0 END,
         (money.given_back > 0)::integer, money.given_back,
         coalesce(dispute.formal > 0, false)::integer, coalesce(dispute.lost, 0),
         CASE WHEN money.given_back > 0 THEN (
-            SELECT (coalesce(sum(refund.amount), 0) < money.given_back)::integer
-            FROM (
-                SELECT refunds.id, refunds.amount FROM refunds
-                WHERE refunds.account = charge.account AND refunds.livemode = charge.livemode
-                    AND refunds.charge_id = charge.id AND coalesce(refunds.status, '') NOT IN ('failed', 'canceled')
-                UNION
-                SELECT listed.id, listed.amount FROM charge_refunds AS listed
-                WHERE listed.account = charge.account AND listed.livemode = charge.livemode
-                    AND listed.charge_id = charge.id AND coalesce(listed.status, '') NOT IN ('failed', 'canceled')
-            ) AS refund
+            SELECT (coalesce(sum(all_refunds.amount), 0) < money.given_back)::integer FROM all_refunds
+            WHERE all_refunds.account = charge.account AND all_refunds.livemode = charge.livemode
+                AND all_refunds.charge_id = charge.id
+                AND coalesce(all_refunds.status, '') NOT IN ('failed', 'canceled')
         ) ELSE 0 END,
         ((charge.disputed AND coalesce(dispute.seen, 0) = 0) OR coalesce(dispute.elsewhere, 0) > 0)::integer
     FROM charges AS charge
     CROSS JOIN LATERAL (
-        SELECT charge.paid AND charge.amount_captured > 0 AS taken,
-            charge.amount_refunded
-                - least(charge.amount_refunded, greatest(charge.amount - charge.amount_captured, 0)) AS given_back
+        SELECT charge.paid AND charge.status = 'succeeded' AND charge.amount_captured > 0 AS taken,
+            CASE WHEN charge.amount_refunded > 0 THEN (
+                SELECT back.amount
+                FROM given_back(charge.account, charge.livemode, charge.id, charge.amount_refunded, 'infinity') AS back
+            ) ELSE 0 END AS given_back
     ) AS money
     CROSS JOIN LATERAL (
         SELECT coalesce(charge.payment_method_type IN ('card', 'card_present', 'interac_present'), false)
@@ -3441,7 +3489,7 @@ BEGIN ATOMIC
     ) AS issuer
     LEFT JOIN LATERAL (
         SELECT count(*) AS seen,
-            count(*) FILTER (WHERE disputes.status NOT LIKE 'warning%') AS formal,
+            count(*) FILTER (WHERE formal_dispute(disputes.status)) AS formal,
             (sum(disputes.amount) FILTER (WHERE NOT disputes.won AND disputes.currency = charge.currency))::bigint
                 AS lost,
             count(*) FILTER (WHERE NOT disputes.won AND disputes.currency <> charge.currency) AS elsewhere
@@ -3465,18 +3513,18 @@ attempts: a charge.
 successful_attempts: one that succeeded; an authorisation, too.
 card_attempts: one by card that reached the issuer: blocked ones did not.
 authorized: one of these that the issuer approved.
-paid_charges: a charge that took money.
+paid_charges: a charge that succeeded and took money.
 anonymous_charges: one of these of which neither customer nor e-mail is known.
 gross: what was captured.
 refunded_charges: a charge of which something captured was given back.
 refunded: what was given back of what was captured.
-disputed_charges: a charge with a dispute that is no mere inquiry.
+disputed_charges: a charge with a dispute that is no mere inquiry and was not prevented.
 lost: what disputes lost.
 unseen_refunds: a charge of which more was given back than its known refunds come to.
 unseen_disputes: a charge that was disputed, and no dispute in its currency is known.';
 
--- What refunds, disputes and balance transactions add, each at its own instant, and at that of a charge or refund what is
--- not known of the balance yet.
+-- What refunds, disputes and balance transactions add, each at its own instant, and at that of a charge, refund or
+-- dispute what is not known of the balance yet. Until 2025-03-31 Stripe made a refund of what was held and released, too.
 CREATE OR REPLACE FUNCTION settlement_facts(since timestamptz, until timestamptz)
 RETURNS TABLE (
     at timestamptz, account text, livemode boolean, currency text, source text,
@@ -3489,37 +3537,82 @@ RETURNS TABLE (
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT refund.created_at, refund.account, refund.livemode, refund.currency, refund.source,
-        refund.made::integer, CASE WHEN refund.made THEN refund.amount ELSE 0 END, (NOT refund.made)::integer,
+        (refund.stands AND NOT refund.released)::integer,
+        CASE WHEN refund.stands AND NOT refund.released THEN refund.amount ELSE 0 END,
+        (NOT refund.stands)::integer,
         0, 0::bigint, 0, 0, 0, 0::bigint, 0, 0::bigint, 0::bigint, 0::bigint,
-        refund.waits::integer, CASE WHEN refund.waits THEN -refund.amount ELSE 0 END
+        refund.waits::integer + refund.comes_back::integer,
+        CASE WHEN refund.waits THEN -refund.amount ELSE 0 END + CASE WHEN refund.comes_back THEN refund.amount ELSE 0 END
     FROM (
-        SELECT all_refunds.*, coalesce(all_refunds.status, '') NOT IN ('failed', 'canceled') AS made,
-            coalesce(all_refunds.status, '') NOT IN ('failed', 'canceled', 'requires_action') AND NOT EXISTS (
+        SELECT told.*,
+            (
+                told.balance_transaction_id IS NOT NULL
+                OR (told.stands AND NOT told.released AND coalesce(told.status, '') <> 'requires_action')
+            ) AND NOT EXISTS (
                 SELECT FROM balance_transactions AS movement
-                WHERE movement.account = all_refunds.account AND movement.livemode = all_refunds.livemode
-                    AND movement.id = all_refunds.balance_transaction_id AND movement.source_id = all_refunds.id
-            ) AS waits
-        FROM all_refunds
+                WHERE movement.account = told.account AND movement.livemode = told.livemode
+                    AND movement.id = told.balance_transaction_id AND movement.source_id = told.id
+            ) AS waits,
+            told.failure_balance_transaction_id IS NOT NULL AND NOT EXISTS (
+                SELECT FROM balance_transactions AS movement
+                WHERE movement.account = told.account AND movement.livemode = told.livemode
+                    AND movement.id = told.failure_balance_transaction_id
+            ) AS comes_back
+        FROM (
+            SELECT all_refunds.*, coalesce(all_refunds.status, '') NOT IN ('failed', 'canceled') AS stands,
+                coalesce(CASE
+                    WHEN charge.amount_captured = 0 THEN true
+                    WHEN all_refunds.amount = charge.amount - charge.amount_captured THEN all_refunds.id = (
+                        -- One of them is what was not captured, where the charge does not count it as given back.
+                        SELECT CASE WHEN sum(other.amount) > charge.amount_refunded THEN
+                            (array_agg(other.id ORDER BY other.created_at, other.id)
+                                FILTER (WHERE other.amount = all_refunds.amount))[1] END
+                        FROM all_refunds AS other
+                        WHERE other.account = charge.account AND other.livemode = charge.livemode
+                            AND other.charge_id = charge.id
+                            AND coalesce(other.status, '') NOT IN ('failed', 'canceled')
+                    )
+                END, false) AS released
+            FROM all_refunds
+            LEFT JOIN charges AS charge
+                ON charge.account = all_refunds.account AND charge.livemode = all_refunds.livemode
+                AND charge.id = all_refunds.charge_id AND charge.paid AND charge.amount_captured < charge.amount
+        ) AS told
     ) AS refund
     WHERE refund.created_at >= settlement_facts.since AND refund.created_at < settlement_facts.until
     UNION ALL
     SELECT dispute.created_at, dispute.account, dispute.livemode, dispute.currency, dispute.source,
         0, 0::bigint, 0,
-        (dispute.status NOT LIKE 'warning%')::integer,
-        CASE WHEN dispute.status NOT LIKE 'warning%' THEN dispute.amount ELSE 0 END,
-        (dispute.status LIKE 'warning%')::integer,
+        formal_dispute(dispute.status)::integer,
+        CASE WHEN formal_dispute(dispute.status) THEN dispute.amount ELSE 0 END,
+        (NOT formal_dispute(dispute.status))::integer,
         coalesce(dispute.won, false)::integer, coalesce(NOT dispute.won, false)::integer,
         CASE WHEN NOT dispute.won THEN dispute.amount ELSE 0 END,
         0, 0::bigint, 0::bigint, 0::bigint, 0, 0::bigint
     FROM disputes AS dispute
     WHERE dispute.created_at >= settlement_facts.since AND dispute.created_at < settlement_facts.until
     UNION ALL
+    SELECT dispute.created_at, dispute.account, dispute.livemode, dispute.funds_currency, dispute.source,
+        0, 0::bigint, 0, 0, 0::bigint, 0, 0, 0, 0::bigint, 0, 0::bigint, 0::bigint, 0::bigint,
+        jsonb_array_length(dispute.balance_transaction_ids) - movement.known,
+        coalesce(dispute.funds_reinstated, 0) - coalesce(dispute.funds_withdrawn, 0) - movement.amount
+    FROM disputes AS dispute
+    CROSS JOIN LATERAL (
+        SELECT count(*)::integer AS known, coalesce(sum(balance_transactions.amount), 0)::bigint AS amount
+        FROM balance_transactions
+        WHERE balance_transactions.account = dispute.account AND balance_transactions.livemode = dispute.livemode
+            AND balance_transactions.source_id = dispute.id
+            AND dispute.balance_transaction_ids ? balance_transactions.id
+    ) AS movement
+    WHERE dispute.created_at >= settlement_facts.since AND dispute.created_at < settlement_facts.until
+        AND movement.known < jsonb_array_length(dispute.balance_transaction_ids)
+    UNION ALL
     SELECT movement.created_at, movement.account, movement.livemode, movement.currency, movement.source,
         0, 0::bigint, 0, 0, 0::bigint, 0, 0, 0, 0::bigint,
         1,
         CASE WHEN movement.category = 'fee' THEN movement.fee - movement.amount ELSE movement.fee END,
-        CASE WHEN movement.moved THEN 0 ELSE movement.net END,
-        CASE WHEN movement.moved THEN -movement.net ELSE 0 END,
+        CASE WHEN movement.moved THEN -movement.fee ELSE movement.net END,
+        CASE WHEN movement.moved THEN -movement.amount ELSE 0 END,
         0, 0::bigint
     FROM (
         SELECT balance_transactions.*, kind.category, kind.category ~ '^(payout|topup)' AS moved
@@ -3532,34 +3625,46 @@ BEGIN ATOMIC
     UNION ALL
     SELECT charge.created_at, charge.account, charge.livemode, charge.currency, charge.source,
         0, 0::bigint, 0, 0, 0::bigint, 0, 0, 0, 0::bigint, 0, 0::bigint, 0::bigint, 0::bigint,
-        1, charge.amount_captured
-    FROM charges AS charge
+        charge.waits::integer + charge.goes_back::integer,
+        CASE WHEN charge.waits THEN charge.put ELSE 0 END - CASE WHEN charge.goes_back THEN charge.put ELSE 0 END
+    FROM (
+        SELECT told.*, coalesce(nullif(told.amount_captured, 0), told.amount) AS put,
+            (
+                told.balance_transaction_id IS NOT NULL
+                OR (told.paid AND told.status = 'succeeded' AND told.amount_captured > 0)
+            ) AND NOT EXISTS (
+                SELECT FROM balance_transactions AS movement
+                WHERE movement.account = told.account AND movement.livemode = told.livemode
+                    AND movement.id = told.balance_transaction_id AND movement.source_id = told.id
+            ) AS waits,
+            told.failure_balance_transaction_id IS NOT NULL AND NOT EXISTS (
+                SELECT FROM balance_transactions AS movement
+                WHERE movement.account = told.account AND movement.livemode = told.livemode
+                    AND movement.id = told.failure_balance_transaction_id
+            ) AS goes_back
+        FROM charges AS told
+    ) AS charge
     WHERE charge.created_at >= settlement_facts.since AND charge.created_at < settlement_facts.until
-        AND charge.paid AND charge.amount_captured > 0
-        AND NOT EXISTS (
-            SELECT FROM balance_transactions AS movement
-            WHERE movement.account = charge.account AND movement.livemode = charge.livemode
-                AND movement.id = charge.balance_transaction_id AND movement.source_id = charge.id
-        );
+        AND (charge.waits OR charge.goes_back);
 END;
-COMMENT ON FUNCTION settlement_facts IS 'What each refund, dispute and balance transaction adds to the figures, a row each, and each charge and refund whose balance transaction is not known yet: 1 or 0 in each count, and amounts in minor units of currency. The figures are sums of these.
+COMMENT ON FUNCTION settlement_facts IS 'What each refund, dispute and balance transaction adds to the figures, a row each, and each charge, refund and dispute whose balance transactions are not known yet: 1 or 0 in each count but pending, and amounts in minor units of currency. The figures are sums of these.
 at: when it was made.
 account: the Stripe account.
-refunds: a refund that neither failed nor was canceled.
+refunds: a refund that neither failed nor was canceled; what was held and released is none.
 refund_amount: what it gives back.
 failed_refunds: one that did.
-disputes: a dispute that is no mere inquiry.
+disputes: a dispute that is no mere inquiry and was not prevented.
 dispute_amount: what it disputes.
-inquiries: an inquiry, which moves no funds.
+inquiries: an inquiry, or a dispute that was prevented, which the networks do not count.
 disputes_won: a dispute that was won.
 disputes_lost: a dispute that was lost.
 lost_amount: what it lost.
 transactions: a balance transaction.
 fees: its fee; of one that is a fee itself, what it takes.
-cash: its net, unless it only moves the balance to or from a bank.
+cash: its net; of one that only moves the balance to or from a bank, what that costs.
 paid_out: what it moves to a bank; negative where it comes from there.
-pending: a charge that took money, or a refund, whose balance transaction is not known yet.
-pending_amount: what it takes (positive) or gives back (negative), in its own currency.';
+pending: balance transactions of a charge, refund or dispute that are not known yet.
+pending_amount: what they put on the balance (positive) or take (negative), before fees, in the charge''s or refund''s own currency, and for a dispute in the balance''s.';
 
 -- ------------------------------------------------------------ metrics: rollups
 
@@ -3799,7 +3904,12 @@ BEGIN
     SELECT bucket_of(intent.created_at) FROM changed
     JOIN payment_intents AS intent
         ON intent.account = changed.account AND intent.livemode = changed.livemode
-        AND intent.id = changed.payment_intent_id;
+        AND intent.id = changed.payment_intent_id
+    UNION  -- whether a refund is none depends on what was captured
+    SELECT bucket_of(refund.created_at) FROM changed
+    JOIN all_refunds AS refund
+        ON refund.account = changed.account AND refund.livemode = changed.livemode AND refund.charge_id = changed.id
+    WHERE changed.paid AND changed.amount_captured < changed.amount;
     RETURN NULL;
 END
 $$;
@@ -3812,7 +3922,14 @@ BEGIN
     UNION
     SELECT bucket_of(charge.created_at) FROM changed
     JOIN charges AS charge
-        ON charge.account = changed.account AND charge.livemode = changed.livemode AND charge.id = changed.charge_id;
+        ON charge.account = changed.account AND charge.livemode = changed.livemode AND charge.id = changed.charge_id
+    UNION
+    SELECT bucket_of(other.created_at) FROM changed
+    JOIN charges AS charge
+        ON charge.account = changed.account AND charge.livemode = changed.livemode AND charge.id = changed.charge_id
+        AND charge.paid AND charge.amount_captured < charge.amount
+    JOIN all_refunds AS other
+        ON other.account = charge.account AND other.livemode = charge.livemode AND other.charge_id = charge.id;
     RETURN NULL;
 END
 $$;
@@ -3832,7 +3949,24 @@ BEGIN
     UNION
     SELECT bucket_of(listed.created_at) FROM changed
     JOIN charge_refunds AS listed
-        ON listed.account = changed.account AND listed.livemode = changed.livemode AND listed.id = changed.source_id;
+        ON listed.account = changed.account AND listed.livemode = changed.livemode AND listed.id = changed.source_id
+    UNION
+    SELECT bucket_of(dispute.created_at) FROM changed
+    JOIN disputes AS dispute
+        ON dispute.account = changed.account AND dispute.livemode = changed.livemode AND dispute.id = changed.source_id
+    UNION
+    SELECT bucket_of(failed.created_at) FROM changed
+    CROSS JOIN LATERAL (
+        SELECT charges.account, charges.livemode, charges.created_at FROM charges
+        WHERE charges.failure_balance_transaction_id = changed.id
+        UNION ALL
+        SELECT refunds.account, refunds.livemode, refunds.created_at FROM refunds
+        WHERE refunds.failure_balance_transaction_id = changed.id
+        UNION ALL
+        SELECT charge_refunds.account, charge_refunds.livemode, charge_refunds.created_at FROM charge_refunds
+        WHERE charge_refunds.failure_balance_transaction_id = changed.id
+    ) AS failed
+    WHERE failed.account = changed.account AND failed.livemode = changed.livemode;
     RETURN NULL;
 END
 $$;
@@ -3989,6 +4123,17 @@ BEGIN
 END
 $$;
 
+-- What was folded when charges counted what was held and never captured as given back; a rebuild makes it exact.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM configuration WHERE name = 'given_back') THEN
+        UPDATE charges SET amount_refunded = amount_refunded - least(amount_refunded, amount - amount_captured)
+        WHERE amount_refunded > 0 AND amount_captured < amount;
+        INSERT INTO configuration (name, value) VALUES ('given_back', '1');
+    END IF;
+END
+$$;
+
 -- What was there before there were rollups, or before their facts meant what they mean now: told by the text of what
 -- they are made by, as one time too many changes no figure, and one too few leaves wrong ones.
 DO $$
@@ -3997,7 +4142,8 @@ DECLARE
 BEGIN
     SELECT md5(string_agg(part.body, '' ORDER BY part.body)) INTO meaning FROM (
         SELECT pg_get_functiondef(name::regproc) AS body FROM unnest(ARRAY[
-            'bucket_of', 'payment_facts', 'settlement_facts', 'payments_rolled_up', 'settlements_rolled_up'
+            'bucket_of', 'given_back', 'formal_dispute',
+            'payment_facts', 'settlement_facts', 'payments_rolled_up', 'settlements_rolled_up'
         ]) AS name
         UNION ALL
         SELECT pg_get_viewdef(name::regclass) FROM unnest(ARRAY[
@@ -4250,7 +4396,7 @@ BEGIN ATOMIC
             paying_customers.since, paying_customers.until, paying_customers."by", paying_customers.time_zone
         ) AS period
         JOIN charges AS charge ON charge.created_at >= period.period_start AND charge.created_at < period.period_end
-        WHERE charge.paid AND charge.amount_captured > 0 AND charge.payer IS NOT NULL
+        WHERE charge.paid AND charge.status = 'succeeded' AND charge.amount_captured > 0 AND charge.payer IS NOT NULL
             AND charge.livemode = (SELECT coalesce(paying_customers.livemode, default_livemode()))
             AND (paying_customers.currency IS NULL OR charge.currency = paying_customers.currency)
             AND (paying_customers.source IS NULL OR charge.source = paying_customers.source)
@@ -4261,7 +4407,7 @@ BEGIN ATOMIC
             SELECT FROM charges AS earlier
             WHERE earlier.account = payer.account AND earlier.livemode = payer.livemode
                 AND earlier.payer = payer.payer AND earlier.created_at < payer.period_start
-                AND earlier.paid AND earlier.amount_captured > 0
+                AND earlier.paid AND earlier.status = 'succeeded' AND earlier.amount_captured > 0
         )
     )
     SELECT paid.period_start, paid.currency, paid.split_value, count(*), count(known.payer)
@@ -4367,8 +4513,17 @@ BEGIN ATOMIC
         intent.amount, intent.amount_received, intent.currency, intent.status, intent.customer_id, intent.origin,
         coalesce(charge.payment_method_type, intent.payment_method_type), intent.charge_id,
         CASE WHEN intent.charge_id IS NULL THEN 0 ELSE charge.amount_captured END,
-        CASE WHEN intent.charge_id IS NULL THEN 0 ELSE charge.amount_refunded END,
-        contested.charge_id IS NOT NULL, contested.status, coalesce(contested.lost, 0),
+        CASE WHEN intent.charge_id IS NULL THEN 0
+            WHEN charge.amount_refunded > 0 THEN (
+                SELECT back.amount
+                FROM given_back(
+                    charge.account, charge.livemode, charge.id, charge.amount_refunded, payments_as_of.instant
+                ) AS back
+            )
+            ELSE charge.amount_refunded
+        END,
+        contested.charge_id IS NOT NULL, contested.status,
+        CASE WHEN contested.currencies <> ARRAY[intent.currency] THEN NULL ELSE coalesce(contested.lost, 0) END,
         intent.stale OR coalesce(charge.stale, false)
     FROM (
         SELECT DISTINCT ON (version.account, version.livemode, version.id) version.*
@@ -4388,7 +4543,8 @@ BEGIN ATOMIC
     LEFT JOIN (
         SELECT dispute.account, dispute.livemode, dispute.charge_id,
             (array_agg(dispute.status ORDER BY dispute.created_at DESC, dispute.id DESC))[1] AS status,
-            (sum(dispute.amount) FILTER (WHERE dispute.status = 'lost'))::bigint AS lost
+            (sum(dispute.amount) FILTER (WHERE dispute.status = 'lost'))::bigint AS lost,
+            array_agg(DISTINCT dispute.currency) FILTER (WHERE dispute.status = 'lost') AS currencies
         FROM (
             SELECT DISTINCT ON (version.account, version.livemode, version.id) version.*
             FROM payment_versions AS version
@@ -4420,7 +4576,7 @@ amount_captured: what that took; null where no event of it had been made by then
 amount_refunded: what was given back of it by then; likewise.
 disputed: whether it had been disputed or inquired about.
 dispute_status: of its newest dispute.
-amount_lost: what disputes had lost.
+amount_lost: what disputes had lost; null where that is in another currency.
 stale: whether an event of it could not be digested: see dead_letters.';
 
 DROP FUNCTION IF EXISTS payment_failures;
@@ -4477,7 +4633,8 @@ BEGIN ATOMIC
             AND latest.id = intent.latest_charge_id AND latest.payment_intent_id = intent.id
         CROSS JOIN LATERAL (
             SELECT intent.status IN ('requires_payment_method', 'requires_confirmation', 'requires_action')
-                OR (intent.status = 'canceled' AND intent.last_error_code IS NOT NULL) AS failed
+                OR (intent.status = 'canceled' AND (intent.last_error_code IS NOT NULL OR latest.status = 'failed'))
+                AS failed
         ) AS attempt
         WHERE intent.livemode = (SELECT coalesce(payment_failures.livemode, default_livemode()))
             AND (payment_failures.currency IS NULL OR intent.currency = payment_failures.currency)
@@ -4544,11 +4701,15 @@ CREATE FUNCTION refund_metrics(
 )
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    WITH made AS (
-        SELECT * FROM settlement_sums(
-            refund_metrics.since, refund_metrics.until, refund_metrics."by",
-            refund_metrics.currency, refund_metrics.source, refund_metrics.livemode, refund_metrics.time_zone
-        )
+    WITH made AS (  -- without the currencies that are the balance's alone
+        SELECT * FROM (
+            SELECT sums.*, sum(sums.refunds + sums.failed_refunds) OVER (PARTITION BY sums.currency) AS told
+            FROM settlement_sums(
+                refund_metrics.since, refund_metrics.until, refund_metrics."by",
+                refund_metrics.currency, refund_metrics.source, refund_metrics.livemode, refund_metrics.time_zone
+            ) AS sums
+        ) AS settled
+        WHERE settled.told > 0
     ), paid AS (
         SELECT * FROM payment_sums(
             refund_metrics.since, refund_metrics.until, refund_metrics."by", NULL,
@@ -4591,11 +4752,15 @@ CREATE FUNCTION dispute_metrics(
 )
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    WITH made AS (
-        SELECT * FROM settlement_sums(
-            dispute_metrics.since, dispute_metrics.until, dispute_metrics."by",
-            dispute_metrics.currency, dispute_metrics.source, dispute_metrics.livemode, dispute_metrics.time_zone
-        )
+    WITH made AS (  -- without the currencies that are the balance's alone
+        SELECT * FROM (
+            SELECT sums.*, sum(sums.disputes + sums.inquiries) OVER (PARTITION BY sums.currency) AS told
+            FROM settlement_sums(
+                dispute_metrics.since, dispute_metrics.until, dispute_metrics."by",
+                dispute_metrics.currency, dispute_metrics.source, dispute_metrics.livemode, dispute_metrics.time_zone
+            ) AS sums
+        ) AS settled
+        WHERE settled.told > 0
     ), paid AS (
         SELECT * FROM payment_sums(
             dispute_metrics.since, dispute_metrics.until, dispute_metrics."by", NULL,
@@ -4614,10 +4779,10 @@ BEGIN ATOMIC
     FULL JOIN paid ON paid.period_start = made.period_start AND paid.currency = made.currency
     ORDER BY 1, 4;
 END;
-COMMENT ON FUNCTION dispute_metrics IS 'Disputes by period and currency, both by when they were made (activity, what the networks count) and by when the disputed charge was made (the rate). Inquiries move no funds and are no disputes. Amounts are in minor units, rates are fractions of 1, null where there is nothing to divide by.
+COMMENT ON FUNCTION dispute_metrics IS 'Disputes by period and currency, both by when they were made (activity, what the networks count) and by when the disputed charge was made (the rate). Inquiries, and what was prevented, are no disputes. Amounts are in minor units, rates are fractions of 1, null where there is nothing to divide by.
 disputes: disputes made in the period.
 dispute_amount: what they dispute.
-inquiries: inquiries made in the period.
+inquiries: inquiries made in the period, and disputes that were prevented.
 disputes_won: the period''s disputes that were won since.
 disputes_lost: those that were lost.
 lost_amount: what these lost.
@@ -4642,20 +4807,24 @@ BEGIN ATOMIC
     SELECT sums.period_start, sums.period_end, coalesce(balance_metrics.livemode, default_livemode()), sums.currency,
         sums.transactions, sums.fees, sums.cash, sums.paid_out,
         CASE WHEN sums.pending > 0 THEN 'pending' ELSE 'known' END, sums.pending, sums.pending_amount
-    FROM settlement_sums(
-        balance_metrics.since, balance_metrics.until, balance_metrics."by",
-        balance_metrics.currency, balance_metrics.source, balance_metrics.livemode, balance_metrics.time_zone
+    FROM (
+        SELECT settled.*, sum(settled.transactions + settled.pending) OVER (PARTITION BY settled.currency) AS told
+        FROM settlement_sums(
+            balance_metrics.since, balance_metrics.until, balance_metrics."by",
+            balance_metrics.currency, balance_metrics.source, balance_metrics.livemode, balance_metrics.time_zone
+        ) AS settled
     ) AS sums
+    WHERE sums.told > 0
     ORDER BY sums.period_start, sums.currency;
 END;
-COMMENT ON FUNCTION balance_metrics IS 'The account''s balance by period and currency: fees and cash by when the balance transaction was made, in the balance''s currency; and what is not known of it yet, by when the charge or refund was made, in that one''s own currency. Amounts are in minor units.
+COMMENT ON FUNCTION balance_metrics IS 'The account''s balance by period and currency: fees and cash by when the balance transaction was made, in the balance''s currency; and what is not known of it yet, by when the charge, refund or dispute was made, in that one''s own currency. Amounts are in minor units.
 transactions: balance transactions.
 fees: what they cost; what Stripe bills by itself included.
-cash: their net, without what only moves the balance to a bank or from there.
+cash: their net, without what only moves the balance to a bank or from there; what that costs is in it.
 paid_out: what was moved to a bank, less what came from there.
 fee_status: pending where pending is not 0, else known.
-pending: incomplete: charges that took money, and refunds, whose balance transaction is not known yet.
-pending_amount: what they take less what they give back.';
+pending: incomplete: balance transactions of charges, refunds and disputes that are not known yet.
+pending_amount: what they put on the balance less what they take, before fees.';
 
 -- ------------------------------------------------------------ metrics: converted into one currency
 

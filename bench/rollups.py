@@ -45,8 +45,7 @@ WITH intents AS (
         count(*) FILTER (WHERE given_back > 0) AS refunded_charges
     FROM (
         SELECT charges.*,
-            amount_refunded - least(amount_refunded, greatest(charges.amount - amount_captured,
-            0)) AS given_back,
+            amount_refunded AS given_back,
             payment_method_type = 'card' AND outcome_type <> 'blocked'
                 AND network_status <> 'not_sent_to_network' AS asked,
             dispute.lost

@@ -4,7 +4,15 @@ from collections.abc import Iterator
 
 from ingest.event import Event
 from projections.fields import customer_of, id_of, metadata, nested, optional, required, required_instant
-from projections.payment_fields import Method, amount_captured, billing_email, currency, is_disputed, payer
+from projections.payment_fields import (
+    Method,
+    amount_captured,
+    amount_given_back,
+    billing_email,
+    currency,
+    is_disputed,
+    payer,
+)
 from projections.projection import Projection, Row
 
 
@@ -19,7 +27,7 @@ def fold(event: Event) -> Iterator[Row]:
         "invoice_id": id_of(charge, "invoice"),
         "amount": required(charge, "amount", int),
         "amount_captured": amount_captured(charge),
-        "amount_refunded": required(charge, "amount_refunded", int),
+        "amount_refunded": amount_given_back(charge, event.api_version),
         "currency": currency(charge),
         "status": required(charge, "status", str),
         "paid": required(charge, "paid", bool),

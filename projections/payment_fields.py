@@ -164,6 +164,17 @@ def amount_captured(charge: Object) -> int:
     return required(charge, "amount", int) if taken else 0
 
 
+def amount_given_back(charge: Object, api_version: str | None) -> int:
+    """What was given back of what was captured, in minor units.
+
+    Until 2025-03-31 `amount_refunded` counts what was held and never captured, too, once it is released.
+    """
+    captured, counted = amount_captured(charge), required(charge, "amount_refunded", int)
+    rest = max(required(charge, "amount", int) - captured, 0)
+    released = rest if (api_version or "") < "2025-03-31" and counted >= rest else 0
+    return min(counted - released, captured)
+
+
 def is_disputed(charge: Object) -> bool:
     """Whether it was ever disputed; until 2020 by naming the dispute."""
     flag = optional(charge, "disputed", bool)

@@ -10,11 +10,12 @@ from itertools import groupby
 
 from ingest.event import Event
 from projections.causality import prefix
-from projections.fields import Object, customer_of, id_of, optional, required, required_instant
+from projections.fields import customer_of, id_of, optional, required, required_instant
 from projections.payment_fields import (
     Method,
     Purpose,
     amount_captured,
+    amount_given_back,
     currency,
     intent_payment_method,
     intent_status,
@@ -37,13 +38,14 @@ def fold(events: Sequence[Event]) -> Iterator[Row]:
                 "amount": required(subject, "amount", int),
                 "currency": currency(subject),
                 "created_at": required_instant(subject, "created"),
-                **_TOLD[event.object_type](subject),
+                **_TOLD[event.object_type](event),
                 "source": event.source,
                 "updated_at": event.created_at,
             }
 
 
-def _of_intent(intent: Object) -> Row:
+def _of_intent(event: Event) -> Row:
+    intent = event.object
     return {
         "status": intent_status(intent),
         "amount_received": optional(intent, "amount_received", int),
@@ -54,19 +56,19 @@ def _of_intent(intent: Object) -> Row:
     }
 
 
-def _of_charge(charge: Object) -> Row:
-    captured, back = amount_captured(charge), required(charge, "amount_refunded", int)
+def _of_charge(event: Event) -> Row:
+    charge = event.object
     return {
         "status": required(charge, "status", str),
         "charge_id": required(charge, "id", str),
         "payment_method_type": Method.read(charge).type,
-        "amount_captured": captured,
-        # Stripe counts as refunded what was authorised and never captured, too.
-        "amount_refunded": back - min(back, max(required(charge, "amount", int) - captured, 0)),
+        "amount_captured": amount_captured(charge),
+        "amount_refunded": amount_given_back(charge, event.api_version),
     }
 
 
-def _of_dispute(dispute: Object) -> Row:
+def _of_dispute(event: Event) -> Row:
+    dispute = event.object
     return {"status": required(dispute, "status", str), "charge_id": id_of(dispute, "charge")}
 
 

@@ -17,6 +17,7 @@ from psycopg.sql import SQL, Identifier
 from redis import Redis
 
 from ingest.settings import Settings
+from tests.paying import APRIL, MARCH
 from tests.pipeline import Delivery, Pipeline
 from workers.database import Connection, apply_schema, connect
 from workers.servers.embedded import embedded
@@ -147,6 +148,20 @@ def given(pipeline: Pipeline) -> Callable[..., list[dict[str, Any]]]:
         pipeline.deliver(*events)
         pipeline.run()
         return pipeline.rows(table)
+
+    return rows
+
+
+@pytest.fixture
+def metrics(pipeline: Pipeline, database: Connection) -> Callable[..., list[dict[str, Any]]]:
+    """`metrics(*events, since=…, until=…, …)`: the rows of payment_metrics, or of another `of` these."""
+
+    def rows(*events: Any, of: str = "payment_metrics", **asked: Any) -> list[dict[str, Any]]:
+        pipeline.deliver(*events)
+        pipeline.run()
+        asked = {"since": MARCH, "until": APRIL, **asked}
+        arguments = ", ".join(f'"{name}" => %({name})s' for name in asked)
+        return database.execute(f"SELECT * FROM {of}({arguments})", asked).fetchall()
 
     return rows
 

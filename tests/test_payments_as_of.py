@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.events import NOW, event
-from tests.payments import CHARGE, DISPUTE, INTENT
+from tests.payments import CHARGE, DISPUTE, INTENT, REFUND
 
 TRIED = INTENT | {"latest_charge": "ch_1", "last_payment_error": {"code": "card_declined"}}
 PAID = INTENT | {
@@ -75,6 +75,18 @@ def test_a_payment_is_told_as_it_was_at_each_instant(pipeline, as_of, batches):
             pipeline.deliver(each)
             pipeline.run()
     assert story(as_of) == EXPECTED
+
+
+def test_a_refund_that_failed_gave_nothing_back_from_then_on(pipeline, as_of, database):
+    refund = REFUND | {"charge": "ch_2", "created": NOW + 100}
+    pipeline.deliver(
+        *HISTORY[:5],
+        event("refund.created", refund, created=NOW + 100),
+        event("refund.failed", refund | {"status": "failed"}, created=NOW + 150),
+    )
+    assert [as_of(second)["amount_refunded"] for second in (99, 100, 149, 150)] == [0, 250, 250, 0]
+    [row] = database.execute("SELECT amount_refunded FROM payments").fetchall()
+    assert row["amount_refunded"] == 0
 
 
 def test_what_comes_late_counts_from_when_stripe_made_it(pipeline, as_of):

@@ -147,19 +147,35 @@ def test_the_plan_is_what_the_price_says_and_not_what_old_metadata_say(given):
     assert row["plan_type"] == "enterprise"
 
 
-def test_what_was_held_and_never_captured_is_no_refund(given):
-    held = {"amount": 1000, "amount_refunded": 400, "captured": True, "amount_captured": 600}
-    voided = {"amount": 1000, "amount_refunded": 1000, "captured": False, "amount_captured": 0}
-    for charge in (held, voided):
-        [row] = given(
-            "payments",
-            SUCCEEDED,
-            event("charge.refunded", CHARGE | charge, created=NOW + charge["amount_refunded"]),
-        )
-        assert row["amount_refunded"] == 0
-    given_back = held | {"amount_refunded": 550}
-    [row] = given("payments", event("charge.refunded", CHARGE | given_back, created=NOW + 5000))
-    assert row["amount_refunded"] == 150
+HELD = {"amount": 1000, "captured": True, "amount_captured": 600}
+VOIDED = {"amount": 1000, "captured": False, "amount_captured": 0}
+
+
+@pytest.mark.parametrize(
+    "version, charge, counted, given_back",
+    [
+        ("2024-06-20", HELD, 400, 0),
+        ("2024-06-20", HELD, 550, 150),
+        ("2024-06-20", VOIDED, 1000, 0),
+        ("2025-03-31.basil", HELD, 0, 0),
+        ("2025-03-31.basil", HELD, 150, 150),
+        ("2025-03-31.basil", HELD, 600, 600),
+        ("2025-03-31.basil", VOIDED, 0, 0),
+    ],
+)
+def test_what_was_held_and_never_captured_is_no_refund(given, version, charge, counted, given_back):
+    told = event("charge.refunded", CHARGE | charge | {"amount_refunded": counted}, api_version=version)
+    [row] = given("payments", SUCCEEDED, told)
+    assert row["amount_refunded"] == given_back
+
+
+def test_a_dispute_in_another_currency_than_the_payment_is_in_no_sum_of_its(given):
+    foreign = DISPUTE | {"status": "lost", "currency": "usd"}
+    [row] = given(
+        "payments", SUCCEEDED, event("charge.succeeded", CHARGE), event("charge.dispute.closed", foreign)
+    )
+    assert (row["disputed"], row["dispute_status"]) == (True, "lost")
+    assert (row["amount_disputed"], row["amount_lost"]) == (None, None)
 
 
 def test_a_charge_without_an_intent_is_in_charges_alone(given):

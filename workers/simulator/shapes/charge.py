@@ -8,13 +8,15 @@ from workers.simulator.shapes.shape import Shape, listing, secret
 
 
 def charge(fact: Charge, dialect: Dialect) -> Shape:
-    failure = fact.failure
+    failure, refunded = fact.failure, fact.amount_refunded
+    if not dialect.before(BASIL):  # what was held and is released counts no more
+        refunded = max(refunded - (fact.amount - fact.amount_captured), 0)
     shape: Shape = {
         "id": fact.id,
         "object": "charge",
         "amount": fact.amount,
         "amount_captured": fact.amount_captured,
-        "amount_refunded": fact.amount_refunded,
+        "amount_refunded": refunded,
         "application": None,
         "application_fee": None,
         "application_fee_amount": None,
@@ -45,7 +47,7 @@ def charge(fact: Charge, dialect: Dialect) -> Shape:
         "receipt_url": None
         if failure
         else f"https://pay.stripe.com/receipts/payment/{secret(fact.id)}{secret(fact.method.id)}?s=ap",
-        "refunded": fact.amount_refunded == fact.amount,
+        "refunded": refunded == fact.amount,
         "review": None,
         "shipping": shipping(fact.ship_to) if fact.ship_to else None,
         "source": None,
