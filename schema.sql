@@ -1330,17 +1330,16 @@ LEFT JOIN invoices
 LEFT JOIN subscriptions
     ON subscriptions.account = invoices.account AND subscriptions.livemode = invoices.livemode
     AND subscriptions.id = invoices.subscription_id
-LEFT JOIN (
-    SELECT account, livemode, charge_id,
+LEFT JOIN LATERAL (  -- so that one payment is looked up without reading all disputes
+    SELECT min(charge_id) AS charge_id,
         (array_agg(status ORDER BY created_at DESC, id DESC))[1] AS status,
         (sum(amount) FILTER (WHERE formal_dispute(status)))::bigint AS amount,
         (sum(amount) FILTER (WHERE NOT won))::bigint AS lost,
         array_agg(DISTINCT currency) FILTER (WHERE formal_dispute(status)) AS currencies
     FROM disputes
-    GROUP BY account, livemode, charge_id
-) AS contested
-    ON contested.account = paid.account AND contested.livemode = paid.livemode
-    AND contested.charge_id = paid.latest_charge_id;
+    WHERE disputes.account = paid.account AND disputes.livemode = paid.livemode
+        AND disputes.charge_id = paid.latest_charge_id
+) AS contested ON true;
 COMMENT ON VIEW payments IS 'What to ask first: one row a PaymentIntent, with what its charge, disputes, invoice, subscription and customer tell of it. Charges without a PaymentIntent, as old integrations make them, are in charges WHERE payment_intent_id IS NULL.';
 COMMENT ON COLUMN payments.id IS 'Stripe''s id of the PaymentIntent, pi_…';
 COMMENT ON COLUMN payments.created_at IS 'When the PaymentIntent was made, by Stripe''s clock.';
@@ -2207,7 +2206,7 @@ choices: what may be given.';
 CREATE OR REPLACE FUNCTION period_starts(
     since timestamptz, until timestamptz, "by" text DEFAULT 'month', time_zone text DEFAULT 'UTC'
 ) RETURNS TABLE (period_start timestamptz, period_end timestamptz)
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE ROWS 30
 AS $$
 DECLARE
     step interval;
@@ -4357,16 +4356,26 @@ BEGIN
 END
 $$;
 
+-- A row a payer, and in it a bit a period in which he paid, 62 to a number: so hardly more is hashed than there are
+-- payers, and equal patterns are counted at once. It has memory of its own, and a plan for the range that is asked for.
 CREATE OR REPLACE FUNCTION paying_customers(
     since timestamptz, until timestamptz, "by" text, split text, currency text, source text, livemode boolean,
     time_zone text
 ) RETURNS TABLE (
     period_start timestamptz, currency text, split_value text, customers bigint, returning_customers bigint
 )
-LANGUAGE sql STABLE
+LANGUAGE sql STABLE SET work_mem = '64MB' SET plan_cache_mode = force_custom_plan
 BEGIN ATOMIC
-    WITH paid AS (
-        SELECT DISTINCT period.period_start, charge.account, charge.livemode, charge.currency, charge.payer,
+    WITH period AS MATERIALIZED (
+        SELECT periods.period_start, row_number() OVER (ORDER BY periods.period_start) AS number
+        FROM period_starts(
+            paying_customers.since, paying_customers.until, paying_customers."by", paying_customers.time_zone
+        ) AS periods
+    ), paid AS (
+        SELECT charge.account, charge.livemode, charge.payer, charge.currency, charge.source,
+            width_bucket(
+                charge.created_at, (SELECT array_agg(period.period_start ORDER BY period.number) FROM period)
+            ) AS number,
             coalesce(CASE paying_customers.split
                 WHEN 'source' THEN charge.source
                 WHEN 'origin' THEN coalesce(
@@ -4392,30 +4401,43 @@ BEGIN ATOMIC
                 )
                 WHEN 'payment_method' THEN charge.payment_method_type
             END, '') AS split_value
-        FROM period_starts(
-            paying_customers.since, paying_customers.until, paying_customers."by", paying_customers.time_zone
-        ) AS period
-        JOIN charges AS charge ON charge.created_at >= period.period_start AND charge.created_at < period.period_end
-        WHERE charge.paid AND charge.status = 'succeeded' AND charge.amount_captured > 0 AND charge.payer IS NOT NULL
+        FROM charges AS charge
+        WHERE charge.created_at >= paying_customers.since AND charge.created_at < paying_customers.until
+            AND charge.paid AND charge.status = 'succeeded' AND charge.amount_captured > 0 AND charge.payer IS NOT NULL
             AND charge.livemode = (SELECT coalesce(paying_customers.livemode, default_livemode()))
-            AND (paying_customers.currency IS NULL OR charge.currency = paying_customers.currency)
-            AND (paying_customers.source IS NULL OR charge.source = paying_customers.source)
-    ), known AS (
-        SELECT payer.period_start, payer.account, payer.livemode, payer.payer
-        FROM (SELECT DISTINCT paid.period_start, paid.account, paid.livemode, paid.payer FROM paid) AS payer
-        WHERE EXISTS (
-            SELECT FROM charges AS earlier
-            WHERE earlier.account = payer.account AND earlier.livemode = payer.livemode
-                AND earlier.payer = payer.payer AND earlier.created_at < payer.period_start
-                AND earlier.paid AND earlier.status = 'succeeded' AND earlier.amount_captured > 0
-        )
+    ), spread AS MATERIALIZED (
+        SELECT paid.account, paid.livemode, paid.payer, paid.currency, paid.split_value, paid.number / 62 AS part,
+            bit_or(1::bigint << paid.number % 62)
+                FILTER (WHERE paying_customers.source IS NULL OR paid.source = paying_customers.source) AS periods,
+            min(paid.number) AS first
+        FROM paid
+        GROUP BY paid.account, paid.livemode, paid.payer, paid.currency, paid.split_value, paid.number / 62
+    ), payer AS (
+        SELECT spread.account, spread.livemode, spread.payer, min(spread.first) AS first FROM spread
+        GROUP BY spread.account, spread.livemode, spread.payer
+    ), pattern AS (
+        SELECT spread.currency, spread.split_value, spread.part, spread.periods,
+            CASE WHEN spread.first = payer.first AND NOT EXISTS (
+                SELECT FROM charges AS earlier
+                WHERE earlier.account = payer.account AND earlier.livemode = payer.livemode
+                    AND earlier.payer = payer.payer AND earlier.created_at < paying_customers.since
+                    AND earlier.paid AND earlier.status = 'succeeded' AND earlier.amount_captured > 0
+            ) THEN spread.first END AS new_in,
+            count(*) AS customers
+        FROM spread
+        JOIN payer
+            ON payer.account = spread.account AND payer.livemode = spread.livemode AND payer.payer = spread.payer
+        WHERE spread.periods IS NOT NULL
+            AND (paying_customers.currency IS NULL OR spread.currency = paying_customers.currency)
+        GROUP BY spread.currency, spread.split_value, spread.part, spread.periods, new_in
     )
-    SELECT paid.period_start, paid.currency, paid.split_value, count(*), count(known.payer)
-    FROM paid
-    LEFT JOIN known
-        ON known.period_start = paid.period_start AND known.account = paid.account AND known.livemode = paid.livemode
-        AND known.payer = paid.payer
-    GROUP BY paid.period_start, paid.currency, paid.split_value;
+    SELECT period.period_start, pattern.currency, pattern.split_value, sum(pattern.customers)::bigint,
+        (sum(pattern.customers) - coalesce(sum(pattern.customers) FILTER (WHERE pattern.new_in = period.number), 0))::bigint
+    FROM pattern
+    CROSS JOIN generate_series(0, 61) AS place (bit)
+    JOIN period ON period.number = pattern.part * 62 + place.bit
+    WHERE pattern.periods >> place.bit & 1 = 1
+    GROUP BY period.period_start, pattern.currency, pattern.split_value;
 END;
 COMMENT ON FUNCTION paying_customers IS 'How many customers had a charge that took money in each period, and how many of them had one before it, in whatever currency and by whatever endpoint. One who is no customer counts by e-mail.
 split: source, origin, plan or payment_method; null for none.
@@ -4461,9 +4483,14 @@ BEGIN ATOMIC
         payment_metrics.since, payment_metrics.until, payment_metrics."by", payment_metrics.split,
         payment_metrics.currency, payment_metrics.source, payment_metrics.livemode, payment_metrics.time_zone
     ) AS sums
-    LEFT JOIN paying_customers(  -- it counts each customer by himself, and falls away where nobody asks for it
-        payment_metrics.since, payment_metrics.until, payment_metrics."by", payment_metrics.split,
-        payment_metrics.currency, payment_metrics.source, payment_metrics.livemode, payment_metrics.time_zone
+    LEFT JOIN (  -- it counts each customer by himself; so grouped, it falls away where nobody asks for it
+        SELECT paying.period_start, paying.currency, paying.split_value,
+            max(paying.customers) AS customers, max(paying.returning_customers) AS returning_customers
+        FROM paying_customers(
+            payment_metrics.since, payment_metrics.until, payment_metrics."by", payment_metrics.split,
+            payment_metrics.currency, payment_metrics.source, payment_metrics.livemode, payment_metrics.time_zone
+        ) AS paying
+        GROUP BY paying.period_start, paying.currency, paying.split_value
     ) AS payers
         ON payers.period_start = sums.period_start AND payers.currency = sums.currency
         AND payers.split_value = sums.split_value
@@ -4590,90 +4617,94 @@ CREATE FUNCTION payment_failures(
 )
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    WITH tried AS (
-        SELECT period.period_start, charge.currency,
+    -- By decline code the rates are of all that was tried, which the rollups know; so only what failed is read.
+    WITH period AS MATERIALIZED (
+        SELECT periods.period_start, periods.period_end, row_number() OVER (ORDER BY periods.period_start) AS number
+        FROM period_starts(
+            payment_failures.since, payment_failures.until, payment_failures."by", payment_failures.time_zone
+        ) AS periods
+    ), tried AS (
+        SELECT width_bucket(
+                charge.created_at, (SELECT array_agg(period.period_start ORDER BY period.number) FROM period)
+            ) AS number,
+            charge.currency,
             coalesce(CASE payment_failures.split
-                WHEN 'decline_code' THEN CASE charge.status
-                    WHEN 'failed' THEN coalesce(charge.outcome_reason, charge.failure_code) END
+                WHEN 'decline_code' THEN coalesce(charge.outcome_reason, charge.failure_code)
                 WHEN 'country' THEN charge.card_country
                 WHEN 'brand' THEN charge.card_brand
             END, '') AS split_value,
-            1 AS attempts, (charge.status = 'failed')::integer AS failed_attempts,
-            CASE charge.status WHEN 'failed' THEN charge.amount ELSE 0 END AS failed_amount,
-            CASE WHEN charge.status = 'failed' AND charge.payment_intent_id IS NOT NULL THEN (
-                SELECT (intent.status = 'succeeded')::integer FROM payment_intents AS intent
+            count(*) AS attempts, count(*) FILTER (WHERE charge.status = 'failed') AS failed_attempts,
+            coalesce(sum(charge.amount) FILTER (WHERE charge.status = 'failed'), 0) AS failed_amount,
+            count(*) FILTER (WHERE charge.status = 'failed' AND EXISTS (
+                SELECT FROM payment_intents AS intent
                 WHERE intent.account = charge.account AND intent.livemode = charge.livemode
-                    AND intent.id = charge.payment_intent_id
-            ) END AS recovered_attempts,
+                    AND intent.id = charge.payment_intent_id AND intent.status = 'succeeded'
+            )) AS recovered_attempts,
             0 AS attempted, 0 AS failed
-        FROM period_starts(
-            payment_failures.since, payment_failures.until, payment_failures."by", payment_failures.time_zone
-        ) AS period
-        JOIN charges AS charge ON charge.created_at >= period.period_start AND charge.created_at < period.period_end
-        WHERE charge.livemode = (SELECT coalesce(payment_failures.livemode, default_livemode()))
+        FROM charges AS charge
+        WHERE charge.created_at >= payment_failures.since AND charge.created_at < payment_failures.until
+            AND (payment_failures.split <> 'decline_code' OR charge.status = 'failed')
+            AND charge.livemode = (SELECT coalesce(payment_failures.livemode, default_livemode()))
             AND (payment_failures.currency IS NULL OR charge.currency = payment_failures.currency)
             AND (payment_failures.source IS NULL OR charge.source = payment_failures.source)
+        GROUP BY 1, 2, 3
         UNION ALL
-        SELECT period.period_start, intent.currency,
+        SELECT width_bucket(
+                intent.created_at, (SELECT array_agg(period.period_start ORDER BY period.number) FROM period)
+            ),
+            intent.currency,
             coalesce(CASE payment_failures.split
-                WHEN 'decline_code' THEN CASE WHEN attempt.failed THEN coalesce(
+                WHEN 'decline_code' THEN coalesce(
                     latest.outcome_reason, latest.failure_code, intent.last_error_decline_code, intent.last_error_code
-                ) END
+                )
                 WHEN 'country' THEN latest.card_country
                 WHEN 'brand' THEN latest.card_brand
             END, ''),
-            0, 0, 0, 0, 1, attempt.failed::integer
-        FROM period_starts(
-            payment_failures.since, payment_failures.until, payment_failures."by", payment_failures.time_zone
-        ) AS period
-        JOIN payment_intents AS intent
-            ON intent.created_at >= period.period_start AND intent.created_at < period.period_end
+            0, 0, 0, 0, count(*), count(*) FILTER (
+                WHERE intent.status IN ('requires_payment_method', 'requires_confirmation', 'requires_action')
+                    OR (intent.status = 'canceled' AND (intent.last_error_code IS NOT NULL OR latest.status = 'failed'))
+            )
+        FROM payment_intents AS intent
         LEFT JOIN charges AS latest
             ON latest.account = intent.account AND latest.livemode = intent.livemode
             AND latest.id = intent.latest_charge_id AND latest.payment_intent_id = intent.id
-        CROSS JOIN LATERAL (
-            SELECT intent.status IN ('requires_payment_method', 'requires_confirmation', 'requires_action')
-                OR (intent.status = 'canceled' AND (intent.last_error_code IS NOT NULL OR latest.status = 'failed'))
-                AS failed
-        ) AS attempt
-        WHERE intent.livemode = (SELECT coalesce(payment_failures.livemode, default_livemode()))
+        WHERE intent.created_at >= payment_failures.since AND intent.created_at < payment_failures.until
+            AND (payment_failures.split <> 'decline_code' OR intent.status NOT IN ('succeeded', 'processing', 'requires_capture'))
+            AND intent.livemode = (SELECT coalesce(payment_failures.livemode, default_livemode()))
             AND (payment_failures.currency IS NULL OR intent.currency = payment_failures.currency)
             AND (payment_failures.source IS NULL OR intent.source = payment_failures.source)
             AND (
                 intent.latest_charge_id IS NOT NULL OR intent.last_error_code IS NOT NULL
                 OR intent.status IN ('succeeded', 'processing', 'requires_capture')
             )
+        GROUP BY 1, 2, 3
     ), summed AS (
-        SELECT tried.period_start, tried.currency, tried.split_value,
+        SELECT tried.number, tried.currency, tried.split_value,
             sum(tried.failed_attempts)::bigint AS failed_attempts, sum(tried.failed_amount)::bigint AS failed_amount,
-            coalesce(sum(tried.recovered_attempts), 0)::bigint AS recovered_attempts, sum(tried.failed)::bigint AS failed,
-            CASE payment_failures.split
-                WHEN 'decline_code' THEN sum(sum(tried.attempts)) OVER same ELSE sum(tried.attempts)
-            END AS attempts,
-            CASE payment_failures.split
-                WHEN 'decline_code' THEN sum(sum(tried.attempted)) OVER same ELSE sum(tried.attempted)
-            END AS attempted
+            sum(tried.recovered_attempts)::bigint AS recovered_attempts, sum(tried.failed)::bigint AS failed,
+            sum(tried.attempts) AS attempts, sum(tried.attempted) AS attempted
         FROM tried
-        GROUP BY tried.period_start, tried.currency, tried.split_value
-        WINDOW same AS (PARTITION BY tried.period_start, tried.currency)
+        GROUP BY tried.number, tried.currency, tried.split_value
     ), whole AS (
-        SELECT summed.period_start, summed.currency, max(summed.attempts) AS attempts, max(summed.attempted) AS attempted
-        FROM summed WHERE payment_failures.split = 'decline_code' GROUP BY summed.period_start, summed.currency
+        SELECT sums.period_start, sums.currency, sums.attempts::numeric AS attempts, sums.attempted::numeric AS attempted
+        FROM payment_sums(
+            payment_failures.since, payment_failures.until, payment_failures."by", NULL,
+            payment_failures.currency, payment_failures.source, payment_failures.livemode, payment_failures.time_zone
+        ) AS sums
+        WHERE payment_failures.split = 'decline_code'
     )
     SELECT period.period_start, period.period_end, coalesce(payment_failures.livemode, default_livemode()),
         told.currency, nullif(told.split_value, ''),
         coalesce(summed.failed_attempts, 0), coalesce(summed.failed_amount, 0), coalesce(summed.recovered_attempts, 0),
-        coalesce(summed.failed_attempts, 0) / nullif(coalesce(summed.attempts, whole.attempts), 0),
-        coalesce(summed.failed, 0), coalesce(summed.failed, 0) / nullif(coalesce(summed.attempted, whole.attempted), 0)
-    FROM period_starts(
-        payment_failures.since, payment_failures.until, payment_failures."by", payment_failures.time_zone
-    ) AS period
+        coalesce(summed.failed_attempts, 0) / nullif(coalesce(whole.attempts, summed.attempts), 0),
+        coalesce(summed.failed, 0), coalesce(summed.failed, 0) / nullif(coalesce(whole.attempted, summed.attempted), 0)
+    FROM period
     CROSS JOIN (
         SELECT summed.currency, summed.split_value FROM summed
         GROUP BY summed.currency, summed.split_value HAVING sum(summed.failed_attempts + summed.failed) > 0
     ) AS told
     LEFT JOIN summed
-        ON summed.period_start = period.period_start AND summed.currency = told.currency
+        ON summed.number = period.number AND summed.currency = told.currency
         AND summed.split_value = told.split_value
     LEFT JOIN whole ON whole.period_start = period.period_start AND whole.currency = told.currency
     WHERE chosen('split', payment_failures.split, 'decline_code', 'country', 'brand') IS NOT NULL
