@@ -306,7 +306,7 @@ def test_an_update_by_which_facts_mean_something_else_makes_all_anew_once(
     pipeline.deliver(*EVENTS)
     pipeline.run()
     refreshed(connection)
-    taken = "charge.paid AND charge.amount_captured > {} AS taken"
+    taken = "charge.status = 'succeeded' AND charge.amount_captured > {} AS taken"
     updated = tmp_path / "schema.sql"
     updated.write_text(SCHEMA.read_text().replace(taken.format(0), taken.format(9999)))
     monkeypatch.setattr(database, "SCHEMA", updated)
