@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import Servers
 from tests.dashboard_site import Site
-from tests.events import event, intent
+from tests.events import NOW, event, intent
 from tests.lives import serving_lives, set_aside
 
 PAYMENT, SUBSCRIPTION = "/life/payment_intent/pi_1?mode=test", "/life/subscription/sub_1?mode=test"
@@ -111,6 +111,31 @@ def test_a_life_says_what_other_systems_were_told_and_whether_they_took_it(site:
     assert "User u7 has access" in words(access)
     assert "Told to the callback Delivered" in words(access)
     assert "Plan type pro" in words(access)
+
+
+def test_that_a_user_has_nothing_any_more_is_told_where_his_subscription_was(site: Site) -> None:
+    site.database.execute(
+        "INSERT INTO outbox (kind, account, livemode, origin, subject, cause, message, due_at)"
+        " SELECT kind, account, livemode, origin, subject, 'moved', message || '{\"has_access\": false}',"
+        " now() + interval '1 day' FROM outbox WHERE kind = 'access' AND object_id = 'sub_1'"
+    )
+    *_, gone = re.findall(
+        r'<li class="card notice">(.*?)</li>', page(site, f"{SUBSCRIPTION}&page=last"), re.DOTALL
+    )
+    assert "User u7 has no access" in words(gone)
+    assert "To be told to the callback When its time comes" in words(gone)
+
+
+def test_what_two_endpoints_tell_of_one_object_is_one_life(site: Site) -> None:
+    site.pipeline.deliver(event("payment_intent.created", intent(id="pi_two"), id="evt_one"))
+    done = intent("succeeded", id="pi_two")
+    site.pipeline.deliver(
+        event("payment_intent.succeeded", done, created=NOW + 1, id="evt_two"), source="elsewhere"
+    )
+    site.pipeline.run()
+    told = page(site, "/life/payment_intent/pi_two")
+    assert ["evt_one", "evt_two"] == events(told)
+    assert "by elsewhere" in words(card(told, "evt_two"))
 
 
 def test_a_long_life_is_told_page_by_page(site: Site) -> None:

@@ -9,7 +9,7 @@ from ingest.event import Event
 from projections.dashboard.life import MOST_BYTES, MOST_EVENTS, Life, Part, parted, told
 from projections.dashboard.moment import Moment
 from projections.dashboard.notices import Notice
-from tests.events import NOW, event, intent
+from tests.events import NOW, customer, event, intent
 
 AT = datetime.fromtimestamp(NOW, UTC)
 
@@ -80,6 +80,18 @@ def test_of_an_object_that_was_there_before_it_is_said_that_this_is_the_first_th
         "Status": ("Processing", "Succeeded"),
         "Amount": (None, "€12.50"),
     } == changes
+
+
+def test_what_is_gone_says_so_and_a_thin_event_tells_nothing_of_its_object() -> None:
+    gone = row(1, "customer.deleted", customer())
+    [moment] = moments(told([gone], {}, [], Part([])))
+    assert moment.deleted
+    account = {"id": "acct_1", "type": "v2.core.account"}
+    body = {"id": "evt_2", "object": "v2.core.event", "type": "v2.core.account.updated", "created": NOW}
+    body |= {"related_object": account}
+    thin = {**gone, "event_id": "evt_2", "object": "v2.core.account", "payload": orjson.dumps(body).decode()}
+    [moment] = moments(told([thin], {}, [], Part([])))
+    assert [] == moment.changed("UTC").changes
 
 
 def test_what_harmed_its_readers_stands_by_the_clock_unread_and_without_its_secrets() -> None:
