@@ -102,3 +102,15 @@ def test_a_server_that_lets_nobody_in_is_not_said_to_be_away(
     said = run("query", "SELECT 1").output
     assert said.startswith("Error: a server refuses: ")
     assert "DATABASE_URL, ANALYST_DATABASE_URL and REDIS_URL say where it is" in said
+
+
+@pytest.mark.parametrize("arguments", [("status",), ("fx", "status"), ("rollups", "check")])
+def test_a_database_without_tables_is_one_sentence(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    empty = psycopg.conninfo.make_conninfo(settings.database_url or "", options="-csearch_path=pg_catalog")
+    monkeypatch.setenv("DATABASE_URL", empty)
+    monkeypatch.setenv("REDIS_URL", settings.redis_url or "")
+    result = run(*arguments)
+    assert (1, True) == (result.exit_code, result.output.startswith("Error: the database has not all tables"))
+    assert "./run up makes them" in result.output

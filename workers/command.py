@@ -100,6 +100,12 @@ class LazyGroup(click.Group):
             said = str(error).strip()
             answer = "refuses" if "FATAL" in said else "does not answer"
             raise click.ClickException(f"a server {answer}: {said}\n{WHERE}") from error
+        except missing_table() as error:
+            said = str(error).splitlines()[0]
+            raise click.ClickException(
+                f"the database has not all tables of hooklog: {said}\n"
+                f"./run up makes them, and so do ./run drain and ./run sweep. {WHERE}"
+            ) from error
         except OSError as error:
             if error.errno not in OF_THE_MACHINE:
                 raise
@@ -112,6 +118,13 @@ def server_errors() -> tuple[type[Exception], ...]:
     from redis.exceptions import ConnectionError, TimeoutError  # noqa: A004 - Redis' own
 
     return OperationalError, ConnectionError, TimeoutError
+
+
+def missing_table() -> type[Exception]:
+    """What Postgres' client raises in a database that no process of a stack has prepared; imported as late."""
+    from psycopg.errors import UndefinedTable
+
+    return UndefinedTable
 
 
 @click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
