@@ -9,9 +9,9 @@ from workers.simulator import simulate
 EVENTS = simulate(seed=5, payments=20, subscriptions=5, days=40).observed
 
 
-def refreshed(connection: Any) -> None:
-    """Make anew all that is queued; others may be writing in other schemas of the server."""
-    refresher = Refresher(connection)
+def refreshed(connection: Any, refresher: Refresher | None = None) -> None:
+    """Make anew all that is queued; others, as autovacuum, may be writing on the server meanwhile."""
+    refresher = refresher or Refresher(connection)
     while waiting(connection).buckets:
         refresher.refresh()
 

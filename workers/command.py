@@ -121,7 +121,7 @@ def server_errors() -> tuple[type[Exception], ...]:
 
 
 def missing_table() -> type[Exception]:
-    """What Postgres' client raises in a database that no process of a stack has prepared; imported as late."""
+    """What Postgres' client raises in a database that nobody has prepared; imported as late."""
     from psycopg.errors import UndefinedTable
 
     return UndefinedTable
