@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from projections.dashboard import display
+from projections.dashboard.links import Links
 from tests.browser import Watched, barriers, running_browser, watched_page
 from tests.conftest import Servers, namespace
 from tests.dashboard_site import Site, serving_site
@@ -235,6 +236,58 @@ def test_the_keyboard_reaches_content_and_tables(page: Page, site: Site) -> None
     page.locator("#revenue summary").first.focus()
     page.keyboard.press("Enter")
     expect(page.locator("#revenue table")).to_be_visible()
+
+
+def test_names_that_somebody_chose_are_drawn_as_they_are(page: Page, site: Site) -> None:
+    name = '<b>Gold</b> & "more" <a href="https://elsewhere.example">%{x}</a>'
+    opened(page, f"{site.address}?currency=usd")
+    told = page.locator("#subscriptions-by-plan script")
+    drawn = json.loads(told.text_content() or "")
+    drawn["series"] = [{**each, "title": f"{name} {n}"} for n, each in enumerate(drawn["series"] * 2)]
+    told.evaluate("(script, text) => { script.textContent = text; }", json.dumps(drawn))
+    page.locator("#subscriptions-by-plan").scroll_into_view_if_needed()
+    expect(page.locator("#subscriptions-by-plan .legendtext").first).to_have_text(f"{name} 0")
+    assert page.locator("#subscriptions-by-plan svg a").count() == 0
+
+
+def test_a_page_in_the_background_leaves_its_connection_to_others(page: Page, site: Site) -> None:
+    page.add_init_script(
+        "window.streams = []; const Native = EventSource;"
+        "window.EventSource = class extends Native { constructor(at) { super(at); streams.push(this); } }"
+    )
+    opened(page, f"{site.address}?currency=usd")
+    expect(page.locator(".live.on")).to_be_visible()
+    hide = "Object.defineProperty(document, 'hidden', {value: %s, configurable: true})"
+    for hidden, states in (("true", [2]), ("false", [2, 1])):
+        page.evaluate(f"{hide % hidden}; document.dispatchEvent(new Event('visibilitychange'))")
+        page.wait_for_function(
+            "states => JSON.stringify(streams.map(each => each.readyState)) === JSON.stringify(states)",
+            arg=states,
+        )
+
+
+def test_a_page_whose_session_has_ended_says_so(browser: Browser, site: Site) -> None:
+    page = browser.new_page()
+    page.goto(f"{site.address}enter?token={Links(site.process.home).token()}")
+    opened(page, f"{site.address}?currency=usd")
+    page.evaluate("fetch('/logout', {method: 'POST', redirect: 'manual'}).then(() => 0)")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.get_by_role("link", name="log in again")).to_have_attribute("href", page.url)
+    page.close()
+
+
+def test_an_empty_page_begins_when_there_is_something(browser: Browser, servers: Servers) -> None:
+    with namespace(servers) as settings, serving_site(settings, filled=False) as site:
+        page = browser.new_page()
+        page.context.add_cookies([site.cookie])
+        opened(page, site.address)
+        expect(page.locator(".live.on")).to_be_visible()
+        charge = {**CHARGE, "livemode": False, "amount_captured": 4200, "amount_refunded": 0}
+        site.pipeline.deliver(event("charge.succeeded", charge))
+        site.pipeline.run()
+        expect(page.locator(".about")).to_contain_text("Test data")
+        expect(page.locator(".about")).to_contain_text(f"in {charge['currency'].upper()}")
+        page.close()
 
 
 def test_a_new_payment_appears_by_itself_and_what_was_opened_stays_open(page: Page, site: Site) -> None:

@@ -72,7 +72,7 @@ def test_before_there_are_tables_it_says_so_and_begins_by_itself_when_there_are(
                     " received_at, log_partition, log_id, payload) VALUES"
                     " ('evt_1', 'ping', now(), 'default', 'default', true, 'ping', now(), 0, '1-0', '{}')"
                 )
-            until(lambda: b"data: " in first_lines(early, "/changes"))
+            until(lambda: b"data: " in first_lines(early, "/changes") or None)
         finally:
             early.close()
 

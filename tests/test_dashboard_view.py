@@ -1,5 +1,6 @@
 """What an address means, and how numbers are written, without a browser."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -72,6 +73,17 @@ def test_a_view_lasts_from_one_minute_to_the_next_only_where_it_ends_now() -> No
     later = view.read([], NOW.replace(minute=31))
     assert later.lasting == seen().lasting
     assert seen(from_="2026-11-01").lasting != seen(from_="2026-11-01", to="2026-11-24").lasting
+
+
+def test_the_range_before_a_view_is_not_taken_for_another_view_that_begins_with_it() -> None:
+    before = seen(range="30d").before
+    assert seen(from_=f"{before.span.since:%Y-%m-%d}").whole.lasting != before.lasting
+
+
+def test_the_parts_of_a_page_keep_what_its_address_left_open() -> None:
+    found = replace(seen(range="7d"), currency="usd", livemode=False)
+    assert "?range=7d&currency=usd&mode=test" == found.settled
+    assert "?range=7d" == replace(found, currency=None).settled
 
 
 @pytest.mark.parametrize(

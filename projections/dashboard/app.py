@@ -26,13 +26,15 @@ from projections.dashboard.overview import Overview
 from projections.dashboard.pages import Pages
 from projections.dashboard.policy import Policy
 from projections.dashboard.pulse import Taker
-from projections.dashboard.reader import Reader
+from projections.dashboard.reader import AT_ONCE, Reader
 from projections.dashboard.refusals import REFUSALS
 from projections.dashboard.search import Search
 from projections.dashboard.security import SecurityHeaders
 from projections.dashboard.sessions import Sessions
 from projections.dashboard.shared import Shared
 from projections.dashboard.throttle import Throttle
+
+FIGURES_AT_ONCE = AT_ONCE - 2
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,10 @@ def create_dashboard(settings: Settings) -> Starlette:
     reader = Reader(settings.analyst_database_url or settings.database_url)
     assets = Assets()
     dashboard = Dashboard(settings, reader, Pages(assets), assets, Changes(reader))
-    answers = Answers(reader, dashboard.changes)
-    pulse = Taker(settings, answers, dashboard.changes)
-    overview = Overview(answers, Meanings(reader), pulse, dashboard.pages)
+    # Figures may take their time, and must not take it from what every page begins with.
+    answers, quick = (Answers(reader, dashboard.changes, at_once) for at_once in (FIGURES_AT_ONCE, AT_ONCE))
+    pulse = Taker(settings, answers, quick, dashboard.changes)
+    overview = Overview(answers, quick, Meanings(reader), pulse, dashboard.pages)
 
     entrance = Entrance(
         policy,

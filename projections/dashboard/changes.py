@@ -7,11 +7,18 @@ from collections.abc import AsyncIterator
 
 import psycopg
 from starlette.requests import Request
-from starlette.responses import StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from projections.dashboard.reader import Reader
 
 LOOK_SECONDS = 1.0
+
+STREAM_SECONDS = 900.0
+"""After so long a stream ends, and the page asks for another: if its session is still one."""
+
+MOST_STREAMS = 500
+"""Pages at a time; each is a connection, of which a process has only so many."""
+
 SILENCE_SECONDS = 15.0
 """After so long a comment is sent, so that whatever stands between does not close the connection."""
 
@@ -26,6 +33,7 @@ class Changes:
         self._places: deque[tuple[float, int]] = deque(maxlen=60)
         self._reader = reader
         self._stopping = False
+        self._streams = 0
         self._changed = asyncio.Condition()
 
     async def watch(self) -> None:
@@ -60,14 +68,24 @@ class Changes:
         async with self._changed:
             self._changed.notify_all()
 
-    async def stream(self, _request: Request) -> StreamingResponse:
+    async def stream(self, _request: Request) -> Response:
         """Server-sent events: `changed`, with the place of the newest event, now and whenever it is new."""
+        if self._streams >= MOST_STREAMS:
+            return PlainTextResponse("Too many pages are open.\n", 503, {"Retry-After": "60"})
         return StreamingResponse(self._lines(), media_type="text/event-stream")
 
     async def _lines(self) -> AsyncIterator[str]:
+        self._streams += 1
+        try:
+            async for line in self._told(until=time.monotonic() + STREAM_SECONDS):
+                yield line
+        finally:
+            self._streams -= 1
+
+    async def _told(self, until: float) -> AsyncIterator[str]:
         told: int | None = None
         yield "retry: 2000\n\n"
-        while not self._stopping:
+        while not self._stopping and time.monotonic() < until:
             if told != self.newest:
                 told = self.newest
                 yield f"event: changed\nid: {told}\ndata: {told}\n\n"

@@ -27,10 +27,12 @@ class Choices:
 
 async def find(view: View, answers: Answers) -> tuple[View, Choices]:
     """The view with nothing left open, and what else could be chosen. Raises psycopg.Error."""
-    [default] = (await answers.recent(_LIVEMODE, {}, None)).rows
+    [default] = await answers.anew(_LIVEMODE, {})  # which the very first event decides
     livemode = default["livemode"] if view.livemode is None else view.livemode
     parameters: dict[str, Any] = {"until": view.span.until, "livemode": livemode}
-    found = (await answers.recent(_FOUND, parameters, livemode)).rows
+    found = (await answers.recent(_FOUND, parameters, livemode)).rows or await answers.anew(
+        _FOUND, parameters
+    )
     sizes: dict[str, int] = {}
     for row in found:
         sizes[row["currency"]] = sizes.get(row["currency"], 0) + int(row["payments"] or 0)

@@ -84,6 +84,12 @@ def instant(at: datetime | None, zone: str) -> str:
     return NOTHING if at is None else f"{at.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M:%S}"
 
 
+def minutes(seconds: float) -> str:
+    """How long something takes, roughly: 1 minute, 5 minutes."""
+    whole = max(1, round(seconds / 60))
+    return f"{whole} minute{'s' if whole > 1 else ''}"
+
+
 def day(at: datetime, zone: str) -> str:
     """25 Nov 2026"""
     return f"{at.astimezone(ZoneInfo(zone)):%-d %b %Y}"

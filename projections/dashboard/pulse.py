@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 
 from ingest.event_log import EventLog
 from ingest.settings import Settings
-from projections.dashboard.answers import Answers
+from projections.dashboard.answers import TOO_MUCH, Answers
 from projections.dashboard.changes import Changes
 
 PATIENCE = 1.0
@@ -23,13 +23,16 @@ SELECT
     (SELECT count(*) FROM incidents WHERE resolved_at IS NULL) AS incidents
 """
 _POSITIONS = "SELECT partition, position FROM checkpoints ORDER BY partition"
+BEYOND = -1
+"""Residuals that took Postgres too long to count."""
+
 _RESIDUALS = "SELECT count(*) AS residuals FROM mrr_ledger_residual"
 
 
 @dataclass(frozen=True)
 class Pulse:
     """`lag` is how long the oldest event waits that is in the log and not in the tables; null where the log
-    cannot be asked, and `unread` says why. `residuals` is null while it is counted."""
+    cannot be asked, and `unread` says why. `residuals` is null while it is counted, or BEYOND."""
 
     events_a_second: float | None
     last_applied_at: datetime | None
@@ -40,28 +43,23 @@ class Pulse:
     incidents: int
     residuals: int | None
 
-    @property
-    def well(self) -> bool:
-        """Whether there is nothing to look at."""
-        return not (self.dead_letters or self.incidents or self.residuals or (self.lag or 0) > 10)
-
 
 class Taker:
     """Takes it."""
 
-    def __init__(self, settings: Settings, answers: Answers, changes: Changes) -> None:
+    def __init__(self, settings: Settings, answers: Answers, quick: Answers, changes: Changes) -> None:
         self._settings = settings
         self._answers = answers
+        self._quick = quick
         self._changes = changes
 
-    async def take(self, patience: float | None) -> Pulse:
+    async def take(self, patience: float) -> Pulse:
         """Raises psycopg.Error."""
         place, seconds = self._changes.a_minute_ago() or (None, 0.0)
-        counting = self._answers.ask(_RESIDUALS, {})
-        [state] = (await self._answers.get(_STATE, {"since": place})).rows
-        positions = (await self._answers.get(_POSITIONS, {})).rows
+        [state] = (await self._quick.get(_STATE, {"since": place})).rows
+        positions = await self._quick.anew(_POSITIONS, {})
         lag, waiting, unread = await self._lag({row["partition"]: row["position"] for row in positions})
-        await asyncio.wait([counting], timeout=patience)
+        residuals = await self._residuals(patience)
         return Pulse(
             events_a_second=state["events"] / seconds if seconds else None,
             last_applied_at=state["last_applied_at"],
@@ -70,8 +68,22 @@ class Taker:
             unread=unread,
             dead_letters=state["dead_letters"],
             incidents=state["incidents"],
-            residuals=counting.result().rows[0]["residuals"] if counting.done() else None,
+            residuals=residuals,
         )
+
+    async def _residuals(self, patience: float) -> int | None:
+        """None for what is not there in time; BEYOND for what took too much."""
+        counting = self._answers.ask(_RESIDUALS, {})
+        try:
+            async with asyncio.timeout(patience):
+                found: int = (await counting).rows[0]["residuals"]
+                return found
+        except TimeoutError:
+            return None
+        except TOO_MUCH:
+            return BEYOND
+        finally:
+            counting.cancel()
 
     async def _lag(self, positions: dict[int, str]) -> tuple[float | None, int, str]:
         if not self._settings.redis_url:

@@ -39,7 +39,7 @@ TILES = (
 @dataclass(frozen=True)
 class Shown:
     """A tile as it is shown. `exact` stands behind the compact `value`; `spark` is the line below it, points
-    from 0 to 1; `tone` good, bad or quiet."""
+    from 0 to 1; `tone` good, bad or quiet; `again` in how many seconds what took too long is asked again."""
 
     title: str
     figure: str
@@ -50,7 +50,8 @@ class Shown:
     tone: str
     spark: Sequence[tuple[float, float]]
     pending: bool
-    as_of: int
+    as_of: int | None
+    again: float
 
     @property
     def known(self) -> bool:
@@ -68,7 +69,8 @@ def shown(
     view: View,
     *,
     pending: bool,
-    as_of: int,
+    as_of: int | None,
+    again: float,
 ) -> Shown:
     """`now` and `before` are the range and the one before it, each as one period; `rows` its periods."""
     kind = figure.kind_of(tile.column)
@@ -87,6 +89,7 @@ def shown(
         spark=spark([row[tile.column] for row in rows]),
         pending=pending,
         as_of=as_of,
+        again=again,
     )
 
 

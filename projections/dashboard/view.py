@@ -53,10 +53,11 @@ class View:
 
     @property
     def lasting(self) -> Hashable:
-        """What stays the same of a view from one minute to the next."""
+        """What stays the same of a view from one minute to the next. Where the range before begins tells it
+        from one that begins alike and ends elsewhere."""
         until = None if self.span.ends_now else self.span.until
         return (
-            *(self.span.since, until, self.span.by),
+            *(self.span.since, self.span.before[0], until, self.span.by),
             *(self.currency, self.source, self.livemode, self.zone),
         )
 
@@ -66,6 +67,13 @@ class View:
         if changes.get("range"):
             kept = {name: value for name, value in kept.items() if name not in ("from", "to", "by")}
         return f"?{urlencode(kept)}" if kept else ""
+
+    @property
+    def settled(self) -> str:
+        """The query of a page's parts: what its address leaves open stays what the page says that it is."""
+        if self.currency is None:
+            return self.address()
+        return self.address(currency=self.currency, mode="live" if self.livemode else "test")
 
     @property
     def range(self) -> str:

@@ -28,7 +28,7 @@ function axis(told) {
 
 function trace(series, drawing) {
   const tone = toneOf(series.tone);
-  const hovertemplate = `%{customdata}<extra>${series.title}</extra>`;
+  const hovertemplate = "%{customdata}<extra>%{fullData.name}</extra>";
   const common = { name: series.title, customdata: series.text, hovertemplate };
   if (drawing.kind === "ranking") {
     return { ...common, type: "bar", orientation: "h", x: series.y, y: drawing.x, marker: { color: tone, cornerradius: 3 }, text: series.text, textposition: "auto", cliponaxis: false };
@@ -38,6 +38,13 @@ function trace(series, drawing) {
     return { ...common, type: "scatter", mode, x: drawing.x, y: series.y, line: { color: tone, width: 2.25 }, marker: { color: tone, size: drawing.x.length > 40 ? 1 : 5 } };
   }
   return { ...common, type: "bar", x: drawing.x, y: series.y, marker: { color: tone, cornerradius: 3 } };
+}
+
+// Plotly takes texts for HTML of a kind; ours are names that somebody chose.
+function literal(drawing) {
+  const plain = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+  const series = drawing.series.map((each) => ({ ...each, title: plain(each.title), text: each.text.map(plain) }));
+  return { ...drawing, x: drawing.x.map(plain), series };
 }
 
 // As many names of periods as fit, the last one always.
@@ -70,7 +77,7 @@ function layout(drawing, width) {
 async function draw(place, address) {
   const Plotly = await load(address);
   if (!place.isConnected) return; // what is new took its place while it waited for its turn
-  const drawing = JSON.parse(place.nextElementSibling.textContent);
+  const drawing = literal(JSON.parse(place.nextElementSibling.textContent));
   await Plotly.react(place, drawing.series.map((series) => trace(series, drawing)), layout(drawing, place.clientWidth), CONFIG);
 }
 
@@ -80,7 +87,7 @@ export function charts(root, address) {
   const near = new IntersectionObserver((entries) => {
     for (const entry of entries.filter((each) => each.isIntersecting)) {
       near.unobserve(entry.target);
-      turn = turn.then(() => draw(entry.target, address));
+      turn = turn.then(() => draw(entry.target, address)).catch((error) => console.error(error)); // and goes on
     }
   }, { rootMargin: "400px" });
   root.querySelectorAll(".chart").forEach((place) => near.observe(place));

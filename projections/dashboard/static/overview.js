@@ -1,6 +1,7 @@
 // The overview: charts once it is painted, then whatever is new.
 import { charts, recolour } from "./charts.js";
-import { listen, Refresh } from "./refresh.js";
+import { Live } from "./live.js";
+import { asked, Refresh } from "./refresh.js";
 
 const plotly = document.querySelector("script[data-plotly]").dataset.plotly;
 
@@ -19,13 +20,22 @@ document.querySelector(".options form").addEventListener("submit", (event) => {
   });
 });
 
+// A page that had nothing to show begins anew when there is something: with its currency, and live or test.
+async function begun() {
+  if (!document.querySelector("[data-empty]")) return;
+  const told = await asked(location.href).catch(() => null);
+  if (told?.querySelector(".lead") && !told.querySelector("[data-empty]")) location.reload();
+}
+
 requestAnimationFrame(() =>
   setTimeout(() => {
-    const refresh = new Refresh(replaced);
+    const live = new Live(document.querySelector("[data-live]"));
+    const refresh = new Refresh(live, replaced);
     charts(document, plotly);
     document.addEventListener("themechange", () => recolour(plotly));
     refresh.run();
+    refresh.look();
     refresh.beat();
-    listen(document.querySelector("[data-live]"), (place) => refresh.changed(place));
+    live.listen((place) => begun().then(() => refresh.changed(place)), () => refresh.look());
   })
 );

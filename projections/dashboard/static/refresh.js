@@ -1,21 +1,37 @@
 // Keeps the page true: parts that are still being counted are fetched at once, and all parts anew when the
 // server says that events were applied. Only what changed is replaced, so that focus and opened tables stay.
 const PAUSE = 2000;
+const LONGEST_PAUSE = 60000;
 const PULSE = 10000;
 
+// The session is over: nothing more can be had before somebody logs in.
+class LoggedOut extends Error {}
+
+// The first element of a page of ours.
+export async function asked(address) {
+  const answer = await fetch(address, { headers: { Accept: "text/html" } });
+  if (answer.status === 401) throw new LoggedOut();
+  if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
+  return new DOMParser().parseFromString(await answer.text(), "text/html").body;
+}
+
 export class Refresh {
-  constructor(replaced) {
+  constructor(live, replaced) {
+    this.live = live;
     this.replaced = replaced;
     this.newest = 0;
     this.busy = false;
+    this.pause = PAUSE;
+    this.held = new WeakMap();
+    this.parts().forEach((part) => this.later(part));
   }
 
   parts() {
     return [...document.querySelectorAll("[data-refresh]")];
   }
 
-  isDue(part) {
-    return "pending" in part.dataset || ("asOf" in part.dataset && Number(part.dataset.asOf || 0) < this.newest);
+  due() {
+    return this.parts().filter((part) => "pending" in part.dataset || ("asOf" in part.dataset && Number(part.dataset.asOf || 0) < this.newest));
   }
 
   changed(place) {
@@ -25,66 +41,87 @@ export class Refresh {
 
   // One part after the other, those in sight first, until every one is as new as the newest event.
   async run() {
-    if (this.busy) return;
+    if (this.busy || this.live.ended) return;
     this.busy = true;
     try {
-      for (let due = this.parts().filter((part) => this.isDue(part)); due.length; due = this.parts().filter((part) => this.isDue(part))) {
+      for (let due = this.due(); due.length; due = this.due()) {
         const pending = due.some((part) => "pending" in part.dataset);
         await Promise.all(due.map((part) => this.fetch(part)));
+        this.pause = PAUSE;
         if (!pending) await new Promise((resolve) => setTimeout(resolve, PAUSE));
       }
-    } catch {
-      setTimeout(() => this.run(), PAUSE);
+    } catch (error) {
+      this.failed(error);
+      setTimeout(() => this.run(), this.pause);
+      this.pause = Math.min(2 * this.pause, LONGEST_PAUSE);
     } finally {
       this.busy = false;
     }
   }
 
+  failed(error) {
+    if (error instanceof LoggedOut) this.live.end();
+  }
+
+  // What took too long is asked for again when the server would try it again.
+  later(part) {
+    if (!("again" in part.dataset)) return;
+    setTimeout(() => {
+      if (!("again" in part.dataset)) return;
+      part.dataset.pending = "";
+      this.run();
+    }, Number(part.dataset.again) * 1000);
+  }
+
   async fetch(part) {
-    const answer = await fetch(part.dataset.refresh, { headers: { Accept: "text/html" } });
-    if (!answer.ok) throw new Error(`the server answered ${answer.status}`);
-    const told = new DOMParser().parseFromString(await answer.text(), "text/html").body.firstElementChild;
-    this.replace(part, told);
+    this.replace(part, (await asked(part.dataset.refresh)).firstElementChild);
   }
 
   replace(part, told) {
-    for (const name of ["pending", "asOf"]) {
+    for (const name of ["pending", "asOf", "again"]) {
       if (name in told.dataset) part.dataset[name] = told.dataset[name];
       else delete part.dataset[name];
     }
+    this.later(part);
     const olds = [...part.querySelectorAll("[data-part]")];
     const news = [...told.querySelectorAll("[data-part]")];
-    news.forEach((fresh, place) => {
-      const old = olds[place];
-      if (!old || old.dataset.told === fresh.innerHTML || old.contains(document.activeElement)) return;
-      const first = !("told" in old.dataset) && old.innerHTML === fresh.innerHTML;
-      old.dataset.told = fresh.innerHTML;
-      if (first) return;
-      old.removeAttribute("aria-busy");
-      old.replaceChildren(...fresh.childNodes);
-      this.replaced(old);
-    });
+    news.forEach((fresh, place) => this.put(olds[place], fresh));
+  }
+
+  put(old, fresh) {
+    if (!old) return;
+    if (old.contains(document.activeElement)) return this.hold(old, fresh);
+    if (this.held.has(old)) this.held.set(old, null);
+    if (old.dataset.told === fresh.innerHTML) return;
+    const first = !("told" in old.dataset) && old.innerHTML === fresh.innerHTML;
+    old.dataset.told = fresh.innerHTML;
+    old.removeAttribute("aria-busy");
+    if (first) return;
+    old.replaceChildren(...fresh.childNodes);
+    this.replaced(old);
+  }
+
+  // What has the focus stays as it is until the focus has left it.
+  hold(old, fresh) {
+    const known = this.held.has(old);
+    this.held.set(old, fresh);
+    if (known) return;
+    old.addEventListener("focusout", () =>
+      setTimeout(() => {
+        const waiting = this.held.get(old);
+        if (waiting && !old.contains(document.activeElement)) this.put(old, waiting);
+      })
+    );
   }
 
   // The pulse moves by itself, also when no event comes.
   beat() {
     setInterval(() => {
-      const pulse = document.getElementById("pulse");
-      if (!document.hidden) this.fetch(pulse).catch(() => {});
+      if (!document.hidden && !this.live.ended) this.look();
     }, PULSE);
   }
-}
 
-// Listens for what is new, and says on the page whether it can.
-export function listen(place, changed) {
-  const text = place.querySelector("[data-live-text]");
-  const say = (state, words) => {
-    place.classList.toggle("on", state);
-    place.classList.toggle("off", !state);
-    if (text.textContent !== words) text.textContent = words;
-  };
-  const source = new EventSource(place.dataset.live);
-  source.addEventListener("open", () => say(true, "Refreshes by itself"));
-  source.addEventListener("error", () => say(false, "Reconnecting"));
-  source.addEventListener("changed", (event) => changed(Number(event.data)));
+  look() {
+    this.fetch(document.getElementById("pulse")).catch((error) => this.failed(error));
+  }
 }
