@@ -8,13 +8,15 @@ import logging
 import sys
 import time
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import structlog
-from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.types import EventDict, WrappedLogger
+
+if TYPE_CHECKING:  # most processes serve nothing, and start in less time without
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 FACTS = "hooklog.facts"
 
@@ -40,7 +42,7 @@ def configure() -> None:
     logging.basicConfig(level=logging.INFO, handlers=[_ToStructlog()], force=True)
 
 
-def note(request: Request, **facts: str) -> None:
+def note(request: "Request", **facts: str) -> None:
     """Add to the request's line."""
     request.scope[FACTS].update(facts)
 
@@ -48,10 +50,10 @@ def note(request: Request, **facts: str) -> None:
 class RequestLog:
     """Writes one line for each request that something was noted of: a probe that succeeds leaves none."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: "ASGIApp") -> None:
         self.app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Pass the request on, and write its line when it is answered."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
@@ -61,7 +63,7 @@ class RequestLog:
         scope[FACTS] = facts
         status = 500
 
-        async def send_noting_the_status(message: Message) -> None:
+        async def send_noting_the_status(message: "Message") -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
