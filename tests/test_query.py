@@ -132,6 +132,8 @@ NO_QUESTIONS = [
     ("DELETE FROM customers", "a query begins with SELECT"),
     ("DO $$ BEGIN END $$", "a query begins with SELECT"),
     ("SELECT 1; SELECT 2", "cannot insert multiple commands"),
+    ("SELECT 1\0 + 1", "neither text nor SQL"),
+    ("SELECT '\udcff'", "neither text nor SQL"),
     ("WITH gone AS (DELETE FROM customers RETURNING 1) SELECT * FROM gone", "read-only transaction"),
     ("SELECT 1 AS one INTO own", "read-only transaction"),
     ("SELECT pg_read_file('/etc/hostname')", "permission denied"),

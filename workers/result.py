@@ -27,6 +27,7 @@ NUMBERS = frozenset({"numeric", "float4", "float8"})
 
 _ASKS = {"select", "with", "values", "table", "explain", "show"}
 _NOT_COPIED = {"explain", "show"}
+_NO_TEXT = re.compile("[\\0\\ud800-\\udfff]")
 _FIRST_WORD = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/|\()*([a-z]*)", re.IGNORECASE | re.DOTALL)
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[-+][0-9]+)?")
 
@@ -106,6 +107,9 @@ def one_query(text: str) -> str:
     query = text.strip().rstrip(";").rstrip()
     if _first_word(query) not in _ASKS:
         raise BadQuery("a query begins with SELECT, WITH, VALUES, TABLE, EXPLAIN or SHOW; this one does not")
+    # A NUL would end it early at the server; a surrogate stands for a byte that is no UTF-8.
+    if _NO_TEXT.search(query):
+        raise BadQuery("the query has a character that is neither text nor SQL: write it in UTF-8")
     return query
 
 
