@@ -1,11 +1,12 @@
 """One event of a life, as the page shows it."""
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+
+import orjson
 
 from ingest.event import Event
 from projections.causality import CREATED, DELETED, observed, prefix
@@ -81,7 +82,7 @@ class Moment:
         """For reading: indented, without what is secret, and not beyond PAYLOAD characters."""
         if self.event is None:
             return _UNREAD_SECRET.sub(rf'\1"{HIDDEN}"', str(self.row["payload"]))
-        text = json.dumps(_unsecret(self.event.body), indent=2, ensure_ascii=False)
+        text = orjson.dumps(_unsecret(self.event.body), option=orjson.OPT_INDENT_2).decode()
         return text if len(text) <= PAYLOAD else f"{text[:PAYLOAD]}\n…"
 
 
