@@ -205,7 +205,7 @@ def _anywhere(at: Place) -> Place:
 
 def _unknown(found: list[Place]) -> str:
     if found:
-        return "There is such an object, but not in this account and mode: leave them out to see where."
+        return "There is such an object, but not in this account, mode and shop: leave them out to see where."
     return (
         "No event that tells of such an object has arrived here. Search for it by what you have, or wait: "
         "what happened just now may be still on its way."
