@@ -140,6 +140,20 @@ def pipeline(settings: Settings, database: Connection, redis: Redis) -> Iterator
     pipeline.close()
 
 
+@contextmanager
+def own_pipeline(servers: Servers) -> Iterator[Pipeline]:
+    """As the fixture, for a module whose tests only read what one of them would have to make anew."""
+    with (
+        namespace(servers) as settings,
+        connect(str(settings.database_url)) as database,
+        Redis.from_url(str(settings.redis_url)) as redis,
+    ):
+        pipeline = Pipeline(settings, database, redis)
+        yield pipeline
+        pipeline.close()
+        forget(redis, settings.log_prefix)
+
+
 @pytest.fixture
 def given(pipeline: Pipeline) -> Callable[..., list[dict[str, Any]]]:
     """`given(table, *events)`: the table's rows once the events were delivered in this order and drained."""

@@ -1,7 +1,7 @@
 """A simulated business over any periods: the waterfall adds up, and any instant tells what was true then."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingest.event import Event
+from tests.conftest import Servers, own_pipeline
 from tests.pipeline import Pipeline, delivered
 from tests.revenue import ask
 from workers.simulator import simulate
@@ -51,13 +52,14 @@ def told(seed: int = 7, version: str = "2024-06-20") -> list[Event]:
     return events
 
 
-@pytest.fixture
-def business(pipeline: Pipeline) -> Pipeline:
-    pipeline.deliver(*told())
-    pipeline.run()
-    assert [] == pipeline.rows("mrr_ledger_residual")
-    assert set(MOVEMENTS) == {row["kind"] for row in pipeline.rows("mrr_movements")}
-    return pipeline
+@pytest.fixture(scope="module")
+def business(servers: Servers) -> Iterator[Pipeline]:
+    with own_pipeline(servers) as pipeline:
+        pipeline.deliver(*told())
+        pipeline.run()
+        assert [] == pipeline.rows("mrr_ledger_residual")
+        assert set(MOVEMENTS) == {row["kind"] for row in pipeline.rows("mrr_movements")}
+        yield pipeline
 
 
 instants = st.integers(-10, 420 * 86_400).map(lambda seconds: OPENED + timedelta(seconds=seconds))
