@@ -1213,11 +1213,12 @@ COMMENT ON COLUMN all_refunds.id IS 'Stripe''s id of the refund, re_… or pyr_�
 COMMENT ON COLUMN all_refunds.payment_intent_id IS 'The PaymentIntent that it gives back, its charge''s where it names none itself.';
 
 -- A refund may fail days after its charge had counted it, and no event of the charge follows. So what a charge counts
--- beyond the refunds that stand is taken for those that failed, as far as these go.
+-- beyond the refunds that stand is taken for those that failed, as far as these go. Safe in parallel, or no sum over the
+-- view payments would be made so.
 CREATE OR REPLACE FUNCTION given_back(
     account text, livemode boolean, charge_id text, counted bigint, instant timestamptz
 ) RETURNS TABLE (amount bigint)
-LANGUAGE sql STABLE
+LANGUAGE sql STABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT (given_back.counted - least(
         coalesce(sum(refund.amount) FILTER (WHERE refund.failed), 0),
@@ -1330,16 +1331,18 @@ LEFT JOIN invoices
 LEFT JOIN subscriptions
     ON subscriptions.account = invoices.account AND subscriptions.livemode = invoices.livemode
     AND subscriptions.id = invoices.subscription_id
-LEFT JOIN LATERAL (  -- so that one payment is looked up without reading all disputes
-    SELECT min(charge_id) AS charge_id,
+-- Joined by an expression of account and livemode: where a query names one account, a join by the columns themselves would
+-- no longer be seen to find one row, and so be made for every payment though nobody asks for it.
+LEFT JOIN (
+    SELECT account || livemode AS holder, charge_id,
         (array_agg(status ORDER BY created_at DESC, id DESC))[1] AS status,
         (sum(amount) FILTER (WHERE formal_dispute(status)))::bigint AS amount,
         (sum(amount) FILTER (WHERE NOT won))::bigint AS lost,
         array_agg(DISTINCT currency) FILTER (WHERE formal_dispute(status)) AS currencies
     FROM disputes
-    WHERE disputes.account = paid.account AND disputes.livemode = paid.livemode
-        AND disputes.charge_id = paid.latest_charge_id
-) AS contested ON true;
+    GROUP BY account || livemode, charge_id
+) AS contested
+    ON contested.holder = paid.account || paid.livemode AND contested.charge_id = paid.latest_charge_id;
 COMMENT ON VIEW payments IS 'What to ask first: one row a PaymentIntent, with what its charge, disputes, invoice, subscription and customer tell of it. Charges without a PaymentIntent, as old integrations make them, are in charges WHERE payment_intent_id IS NULL.';
 COMMENT ON COLUMN payments.id IS 'Stripe''s id of the PaymentIntent, pi_…';
 COMMENT ON COLUMN payments.created_at IS 'When the PaymentIntent was made, by Stripe''s clock.';

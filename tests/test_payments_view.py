@@ -178,6 +178,13 @@ def test_a_dispute_in_another_currency_than_the_payment_is_in_no_sum_of_its(give
     assert (row["amount_disputed"], row["amount_lost"]) == (None, None)
 
 
+def test_what_is_asked_of_one_payment_reads_no_disputes_unless_these_are_asked_for(database):
+    one = "FROM payments WHERE account = 'default' AND livemode AND id = 'pi_1'"
+    plan = database.execute(f"EXPLAIN SELECT status, plan_type, amount_captured {one}").fetchall()
+    assert "on disputes" not in str(plan)
+    assert "on disputes" in str(database.execute(f"EXPLAIN SELECT amount_lost {one}").fetchall())
+
+
 def test_a_charge_without_an_intent_is_in_charges_alone(given):
     assert given("payments", event("charge.succeeded", CHARGE)) == []
     [row] = given("charges")
