@@ -198,19 +198,16 @@ class TestSessions:
         assert (303, "/login") == seen(dashboard.submit("/logout", {}))
         assert dashboard.get("/").status == 303
 
-    def test_a_user_who_is_gone_or_has_another_password_is_logged_out(self, serve):
-        before = serve(**USERS)
-        before.log_in("jenny", PASSWORD)
+    def test_a_user_who_is_gone_or_has_another_password_is_logged_out(self, by_password, serve):
+        by_password.log_in("jenny", PASSWORD)
         for users in (f"otto:{OTTO}", f"jenny:{hashed(PASSWORD)},otto:{OTTO}"):
             after = serve(**USERS | {"DASHBOARD_USERS": users})
-            after.cookie = before.cookie
+            after.cookie = by_password.cookie
             assert after.get("/").status == 303
 
-    def test_a_links_session_is_worth_nothing_once_there_are_users(self, serve):
-        before = serve(DASHBOARD_SECRET=SECRET).enter()
-        after = serve(**USERS)
-        after.cookie = before.cookie
-        assert after.get("/").status == 303
+    def test_a_links_session_is_worth_nothing_once_there_are_users(self, by_password, serve):
+        by_password.cookie = serve(DASHBOARD_SECRET=SECRET).enter().cookie
+        assert by_password.get("/").status == 303
 
     def test_a_session_that_somebody_planted_is_not_taken_over(self, by_password):
         by_password.log_in("otto", "another one altogether")
