@@ -6,7 +6,7 @@ from typing import Any, Generic, Protocol, TypeVar
 import orjson
 from psycopg import Connection
 from psycopg.rows import tuple_row
-from psycopg.sql import SQL, Composed, Identifier
+from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from ingest.event import Identity
 
@@ -46,7 +46,7 @@ class Table(Generic[M]):
         self.name = name or model.table
         self.key = ("account", "livemode", model.owner, *model.key)
         self._upsert = self._upsert_statement().as_bytes()
-        self._delete = self._delete_statement().as_bytes()
+        self._replace = self._replace_statement().as_bytes()
 
     @classmethod
     def of(cls, connection: "Connection", model: M, name: str | None = None) -> "Table[M]":
@@ -66,39 +66,47 @@ class Table(Generic[M]):
         if unknown := {column for row in rows for column in row} - self.columns:
             raise UnknownColumns(f"{self.name} has no column {', '.join(sorted(unknown))}")
         document = orjson.dumps(rows).decode()
-        if known_before:
-            shrinkable = [identity for identity, its in owned.items() if self.model.key or not its]
-            if shrinkable:
-                owners = [list(column) for column in zip(*shrinkable, strict=True)]
-                connection.execute(self._delete, [document, owners[0], owners[1], owners[3]])
-        if rows:
+        shrinkable = [identity for identity, its in owned.items() if self.model.key or not its]
+        if known_before and shrinkable:
+            owners = [list(column) for column in zip(*shrinkable, strict=True)]
+            connection.execute(self._replace, [document, owners[0], owners[1], owners[3]])
+        elif rows:
             connection.execute(self._upsert, [document])
 
     def _upsert_statement(self) -> Composed:
+        return self._upserting(SQL("jsonb_populate_recordset(NULL::{}, %s)").format(Identifier(self.name)))
+
+    def _replace_statement(self) -> Composed:
+        # NOT IN looks each row up in a hash of the new ones. NOT EXISTS would be planned as a join, and as
+        # nothing tells how many new ones there are, as one that may compare each row with each of them.
+        return SQL(
+            "WITH new AS MATERIALIZED (SELECT * FROM jsonb_populate_recordset(NULL::{table}, %s)),"
+            " gone AS (DELETE FROM {table} AS kept"
+            " USING unnest(%s::text[], %s::boolean[], %s::text[]) AS owner (account, livemode, id)"
+            " WHERE kept.account = owner.account AND kept.livemode = owner.livemode"
+            " AND kept.{owner} = owner.id AND ({kept}) NOT IN (SELECT {key} FROM new)) {upsert}"
+        ).format(
+            table=Identifier(self.name),
+            owner=Identifier(self.model.owner),
+            kept=_list(self.key, "kept"),
+            key=_list(self.key),
+            upsert=self._upserting(SQL("new")),
+        )
+
+    def _upserting(self, rows: Composable) -> Composed:
         others = self.others
         return SQL(
-            "INSERT INTO {table} AS kept ({columns})"
-            " SELECT {columns} FROM jsonb_populate_recordset(NULL::{table}, %s)"
+            "INSERT INTO {table} AS kept ({columns}) SELECT {columns} FROM {rows}"
             " ON CONFLICT ({key}) DO UPDATE SET {assignments} WHERE ({kept}) IS DISTINCT FROM ({new})"
         ).format(
             table=Identifier(self.name),
             columns=_list((*self.key, *others)),
+            rows=rows,
             key=_list(self.key),
             assignments=SQL(", ").join(SQL("{0} = excluded.{0}").format(Identifier(name)) for name in others),
             kept=_list(others, "kept"),
             new=_list(others, "excluded"),
         )
-
-    def _delete_statement(self) -> Composed:
-        same = SQL(" AND ").join(SQL("new.{0} = kept.{0}").format(Identifier(name)) for name in self.key)
-        return SQL(
-            "WITH new AS (SELECT * FROM jsonb_populate_recordset(NULL::{table}, %s))"
-            " DELETE FROM {table} AS kept"
-            " USING unnest(%s::text[], %s::boolean[], %s::text[]) AS owner (account, livemode, id)"
-            " WHERE kept.account = owner.account AND kept.livemode = owner.livemode"
-            " AND kept.{owner} = owner.id"
-            " AND NOT EXISTS (SELECT FROM new WHERE {same})"
-        ).format(table=Identifier(self.name), owner=Identifier(self.model.owner), same=same)
 
 
 def _list(names: Sequence[str], table: str | None = None) -> Composed:
