@@ -14,9 +14,10 @@ CREATE TEMP TABLE IF NOT EXISTS incoming (
     n integer, event_id text, type text, created_at timestamptz, source text, account text, livemode boolean,
     api_version text, object text, object_id text, received_at timestamptz, log_partition smallint,
     log_id text, quarantined boolean, payload text STORAGE EXTERNAL, payload_clean text STORAGE EXTERNAL
-) ON COMMIT DELETE ROWS
+) WITH (toast_tuple_target = 8160) ON COMMIT DELETE ROWS
 """
 # STORAGE EXTERNAL: a value that staging compressed would stay as it is, whatever the history's own setting.
+# The target, the greatest there is, keeps most bodies in the rows: they need not be cut up and put together.
 
 _COPY = "COPY incoming FROM STDIN (FORMAT BINARY)"
 _TYPES = [
