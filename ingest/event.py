@@ -78,7 +78,7 @@ class Event:
         """A v2 event: it names its object and carries none, so only the history keeps it."""
         return "data" not in self.body or str(self.body.get("object", "")).startswith("v2.")
 
-    @property
+    @cached_property
     def object(self) -> Mapping[str, Any]:
         """`data.object`: the object as it was when the event was made."""
         return _data(self.body) or {}

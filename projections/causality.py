@@ -19,9 +19,9 @@ whenever all new ones have a greater prefix than it. Nothing here raises, whatev
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
 from operator import eq, itemgetter
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from ingest.event import Event
 
@@ -39,7 +39,15 @@ class Prefix(NamedTuple):
 
 def prefix(event: Event) -> Prefix:
     """The event's part of the order; events with equal prefixes need each other to be told apart."""
-    return Prefix(_incarnation(event), _phase(event), _terminal(event), event.created)
+    found = _PREFIXES.get(event)
+    if found is None:
+        found = Prefix(_incarnation(event), _phase(event), _terminal(event), event.created)
+        _PREFIXES[event] = found
+    return found
+
+
+_PREFIXES: WeakKeyDictionary[Event, Prefix] = WeakKeyDictionary()
+"""Asked for again and again while an event is placed and folded; let go with the event."""
 
 
 def order(events: Iterable[Event], before: Event | None = None) -> list[Event]:
@@ -51,18 +59,30 @@ def order(events: Iterable[Event], before: Event | None = None) -> list[Event]:
     events = list(events)
     if len(events) == 1:
         return events
-    bodies: dict[str, Event] = {}
-    for event in sorted(events, key=lambda event: (event.api_version or "", event.source, event.raw)):
-        bodies[event.id] = event
+    bodies = {event.id: event for event in events}
+    if len(bodies) < len(events):
+        bodies = {event.id: event for event in sorted(events, key=_precedence)}
+    tied: defaultdict[Prefix, list[Event]] = defaultdict(list)
+    for event in bodies.values():
+        tied[prefix(event)].append(event)
     ordered: list[Event] = []
-    for _, group in groupby(sorted(bodies.values(), key=prefix), key=prefix):
-        tied = sorted(group, key=_tie)
-        seen = [event for event in tied if observed(event)]
-        told = [event for event in tied if not observed(event)] if seen else tied
-        walk = _chained(told, before) if len(told) > 1 else told
-        ordered += _interspersed(walk, seen) if seen else walk
+    for _, group in sorted(tied.items()):
+        ordered += _ordered(group, before) if len(group) > 1 else group
         before = ordered[-1]
     return ordered
+
+
+def _ordered(tied: Iterable[Event], before: Event | None) -> list[Event]:
+    """Events of one prefix in causal order, after `before`."""
+    tied = sorted(tied, key=_tie)
+    seen = [event for event in tied if observed(event)]
+    told = [event for event in tied if not observed(event)] if seen else tied
+    walk = _chained(told, before) if len(told) > 1 else told
+    return _interspersed(walk, seen) if seen else walk
+
+
+def _precedence(event: Event) -> tuple[str, str, bytes]:
+    return event.api_version or "", event.source, event.raw
 
 
 # ------------------------------------------------------------------ the prefix
@@ -119,8 +139,10 @@ def _phase(event: Event) -> int:
 
 
 def _terminal(event: Event) -> int:
-    ended = event.type == "customer.subscription.deleted"
-    return int(ended or _status(event) in _FINAL.get(event.object_type, ()))
+    if event.type == "customer.subscription.deleted":
+        return 1
+    final = _FINAL.get(event.object_type)
+    return int(final is not None and _status(event) in final)
 
 
 def _status(event: Event) -> str:
