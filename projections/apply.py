@@ -9,6 +9,7 @@ from psycopg.rows import tuple_row
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from ingest.event import Identity
+from projections.columns import columns
 
 _COLUMNS = """
 SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
@@ -68,8 +69,8 @@ class Table(Generic[M]):
         document = orjson.dumps(rows).decode()
         shrinkable = [identity for identity, its in owned.items() if self.model.key or not its]
         if known_before and shrinkable:
-            owners = [list(column) for column in zip(*shrinkable, strict=True)]
-            connection.execute(self._replace, [document, owners[0], owners[1], owners[3]])
+            accounts, livemodes, _, ids = columns(shrinkable)
+            connection.execute(self._replace, [document, accounts, livemodes, ids])
         elif rows:
             connection.execute(self._upsert, [document])
 

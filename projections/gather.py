@@ -21,6 +21,7 @@ from psycopg.types.json import set_json_loads
 from ingest.event import Identity
 from projections.aggregate import Aggregate, Gathered
 from projections.apply import Owned, Table
+from projections.columns import columns
 from projections.projection import Projection, Row
 from projections.registry import aggregates, registered, sources
 from projections.revenue_rules import Rules
@@ -80,7 +81,7 @@ class Gathering:
         with self._connection.cursor(row_factory=dict_row) as cursor:
             set_json_loads(orjson.loads, cursor)
             for source, query in self._gather.items():
-                for row in cursor.execute(query, _columns(owners)):
+                for row in cursor.execute(query, columns(owners)):
                     owner = Owner(row["account"], row["livemode"], row[self.aggregate.owner])
                     found[owner][source].append(row)
         self.table.replace(
@@ -153,7 +154,7 @@ class Touched:
         names = {"rows": table.name, "of": table.model.owner, "owner": column}
         query = SQL(_OWNERS).format(**{each: Identifier(name) for each, name in names.items()})
         identities = [Owner(each.account, each.livemode, each.object_id) for each in owned]
-        rows = self._connection.execute(query, _columns(identities)).fetchall() if identities else []
+        rows = self._connection.execute(query, columns(identities)).fetchall() if identities else []
         return {Owner(*row) for row in rows if row[2] is not None}
 
     def lock(self) -> None:
@@ -169,7 +170,3 @@ class Touched:
         """Gather anew what was touched, in an order in which none reads what is yet to be."""
         for gathering in sorted(self._owners, key=lambda each: aggregates().index(each.aggregate)):
             gathering.refresh(self._owners[gathering], self._rules)
-
-
-def _columns(owners: Collection[Owner]) -> list[list[Any]]:
-    return [list(column) for column in zip(*owners, strict=True)]

@@ -11,6 +11,7 @@ from psycopg.sql import SQL, Identifier
 
 from ingest.event import Event, Identity
 from projections.causality import DELETED, Prefix, order, prefix
+from projections.columns import columns
 
 
 class Arrived(NamedTuple):
@@ -164,7 +165,7 @@ def load(connection: "Connection", identities: Sequence[Identity]) -> dict[Ident
     """All events of each object, in no order; an object without any has an empty list."""
     found: dict[Identity, list[Arrived]] = {identity: [] for identity in identities}
     if identities:
-        rows = connection.execute(_EVENTS, _columns(identities)).fetchall()
+        rows = connection.execute(_EVENTS, columns(identities)).fetchall()
         for *identity, place, source, payload in rows:
             event = stored(payload, source, identity[0])
             if event.identity:  # a thin event names the object, too, and tells nothing of it
@@ -173,7 +174,7 @@ def load(connection: "Connection", identities: Sequence[Identity]) -> dict[Ident
 
 
 def _size(connection: "Connection", identities: Sequence[Identity]) -> int:
-    [(size,)] = connection.execute(_SIZE, _columns(identities)).fetchall()
+    [(size,)] = connection.execute(_SIZE, columns(identities)).fetchall()
     return int(size)
 
 
@@ -183,7 +184,7 @@ def stored(payload: str, source: str, account: str) -> Event:
 
 
 def _heads(connection: "Connection", identities: Sequence[Identity]) -> dict[Identity, Head]:
-    rows = connection.execute(_HEADS, _columns(identities)).fetchall()
+    rows = connection.execute(_HEADS, columns(identities)).fetchall()
     return {Identity(*row[:4]): Head(row[4], None if row[4] is None else Prefix(*row[5:])) for row in rows}
 
 
@@ -208,7 +209,7 @@ def write(connection: "Connection", standings: Sequence[Standing], table: str = 
     """Write down which event is each object's newest, in `heads` or a table of its shape."""
     if standings:
         rows = [_row(standing) for standing in standings]
-        connection.execute(_write_into(table), [list(column) for column in zip(*rows, strict=True)])
+        connection.execute(_write_into(table), columns(rows))
 
 
 @cache
@@ -222,7 +223,3 @@ def _row(standing: Standing) -> tuple[object, ...]:
         return (*standing.identity, None, None, None, None, None, True)
     marks = prefix(newest)
     return (*standing.identity, standing.places[newest.id], *marks, marks.phase == DELETED)
-
-
-def _columns(identities: Sequence[Identity]) -> list[list[object]]:
-    return [list(column) for column in zip(*identities, strict=True)]

@@ -12,6 +12,7 @@ from psycopg import Connection, DataError, IntegrityError, errors
 from ingest.event import Event, Identity
 from projections.apply import Table
 from projections.causality import order
+from projections.columns import columns
 from projections.gather import Gatherings, Touched, gatherings
 from projections.heads import Standing, load
 from projections.projection import Plans, Projection
@@ -235,9 +236,8 @@ class Folder:
         identities = [standing.identity for standing in standings]
         if not identities:
             return {}
-        columns = [list(column) for column in zip(*identities, strict=True)]
         troubled: defaultdict[Identity, set[str]] = defaultdict(set)
-        for *identity, projection in self._connection.execute(_TROUBLED, columns).fetchall():
+        for *identity, projection in self._connection.execute(_TROUBLED, columns(identities)).fetchall():
             troubled[Identity(*identity)].add(projection)
         return troubled
 

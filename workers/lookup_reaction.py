@@ -14,6 +14,7 @@ from psycopg.rows import tuple_row
 from ingest.event import Event, Identity
 from ingest.settings import Settings
 from projections.causality import observed
+from projections.columns import columns
 from projections.heads import Standing
 from workers import lookups
 from workers.lookups import JOB, Want
@@ -115,7 +116,7 @@ def react(connection: "Connection[Any]", standings: Sequence[Standing]) -> None:
 def wanted(connection: "Connection[Any]", naming: Sequence[Identity]) -> list[Want]:
     """What the rows of these objects name and the tables lack."""
     with connection.cursor(row_factory=tuple_row) as cursor:
-        return [Want(*row) for row in cursor.execute(_WANTED, _columns(naming)).fetchall()]
+        return [Want(*row) for row in cursor.execute(_WANTED, columns(naming)).fetchall()]
 
 
 def askable(want: Want, looked: Collection[Identity]) -> bool:
@@ -131,7 +132,3 @@ def question(event: Event) -> int | None:
     job = seen.get("job") if isinstance(seen, dict) else None
     asked = re.fullmatch(rf"{JOB}([0-9]{{1,18}})", job) if isinstance(job, str) else None
     return int(asked[1]) if asked else None
-
-
-def _columns(identities: Sequence[Identity]) -> list[list[Any]]:
-    return [list(column) for column in zip(*identities, strict=True)]

@@ -17,6 +17,7 @@ from psycopg.rows import class_row, tuple_row
 
 from ingest.event import Identity
 from ingest.payload import dump
+from projections.columns import columns
 
 LEASE = timedelta(minutes=5)
 """How long a lookup is one worker's, and how long what it told may take through the log; then longer."""
@@ -156,7 +157,7 @@ def want(connection: "Connection[Any]", wanted: Sequence[Want], answered: Collec
 def settle(connection: "Connection[Any]", complete: Collection[Identity], answered: Collection[int]) -> None:
     """Forget what is complete now; what was answered and still stands was asked for in vain."""
     if complete:
-        connection.execute(_FOUND, [list(column) for column in zip(*complete, strict=True)])
+        connection.execute(_FOUND, columns(complete))
     if answered:
         connection.execute(_IN_VAIN, [list(answered)])
 
