@@ -1115,6 +1115,8 @@ COMMENT ON COLUMN subscription_changes.quantity_before IS 'How many units of it 
 COMMENT ON COLUMN subscription_changes.quantity_after IS 'How many units of it after.';
 COMMENT ON COLUMN subscription_changes.monthly_amount_before IS 'What it came to a month before, in minor units, whether or not its status counts; null where that is not wholly known.';
 COMMENT ON COLUMN subscription_changes.monthly_amount_after IS 'What it comes to a month after, in minor units, whether or not its status counts; null where that is not wholly known.';
+COMMENT ON COLUMN subscription_changes.source IS 'Which endpoint received that event: the last part of /webhooks/{source}.';
+COMMENT ON COLUMN subscription_changes.updated_at IS 'When Stripe made that event.';
 
 CREATE OR REPLACE VIEW subscription_events AS
 SELECT change.account, change.livemode, change.event_type, change.created_at, change.subscription_id,

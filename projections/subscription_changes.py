@@ -34,7 +34,7 @@ class Change(NamedTuple):
     """One change; `before` is None where there was nothing or it is not known, `after` where that is not."""
 
     event_type: str
-    event_id: str
+    event: Event
     created_at: datetime
     before: Subscription | None
     after: Subscription | None
@@ -47,7 +47,7 @@ def fold(events: Sequence[Event], plans: Plans, rules: Rules) -> Iterator[Row]:
         shown = change.after or latest
         yield {
             "subscription_id": latest.id,
-            "event_id": change.event_id,
+            "event_id": change.event.id,
             "event_type": change.event_type,
             "created_at": change.created_at,
             "status": change.after and change.after.status,
@@ -56,6 +56,9 @@ def fold(events: Sequence[Event], plans: Plans, rules: Rules) -> Iterator[Row]:
             "currency": shown.currency,
             **_terms(change.before, change.created_at, plans, rules, "before"),
             **_terms(change.after, change.created_at, plans, rules, "after"),
+            # Not the newest event's: what has been does not change, and so is not written again.
+            "source": change.event.source,
+            "updated_at": change.event.created_at,
         }
 
 
@@ -78,16 +81,16 @@ def _changes(history: Sequence[Version], plans: Plans) -> Iterator[Change]:
     first = history[0]
     state = first.state
     if first.opening:
-        yield Change("created", first.event.id, state.created_at, None, None)
+        yield Change("created", first.event, state.created_at, None, None)
         if state.status == "canceled":
-            yield Change("cancelled", first.event.id, state.ended_at or first.valid_from, None, state)
+            yield Change("cancelled", first.event, state.ended_at or first.valid_from, None, state)
     else:
         for kind in _kinds(None, state, plans):
-            yield Change(kind, first.event.id, state.created_at, None, state)
+            yield Change(kind, first.event, state.created_at, None, state)
     for before, after in pairwise(history):
         for kind in _kinds(before.state, after.state, plans):
             ended_at = after.state.ended_at if kind == "cancelled" else None
-            yield Change(kind, after.event.id, ended_at or after.valid_from, before.state, after.state)
+            yield Change(kind, after.event, ended_at or after.valid_from, before.state, after.state)
 
 
 def _kinds(before: Subscription | None, after: Subscription, plans: Plans) -> list[str]:

@@ -64,6 +64,13 @@ def test_a_birth_tells_what_it_was_born_as(status, told):
     assert told == kinds(created(status=status))
 
 
+def test_what_has_been_tells_its_own_event_and_stays_as_it_is_when_more_comes():
+    first, second = created(BASIC), became(3, {}, PRO)
+    then, now = changes(first), changes(first, second)
+    assert now[: len(then)] == then
+    assert [row["updated_at"] for row in now] == [first.created_at] * len(then) + [second.created_at]
+
+
 @pytest.mark.parametrize(
     "before, after, told",
     [
