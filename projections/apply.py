@@ -64,7 +64,7 @@ class Table(Generic[M]):
     def replace(self, connection: "Connection", owned: Owned, *, known_before: bool = True) -> None:
         """Replace each object's rows; `known_before=False` where none of the objects can have any yet."""
         rows = [row for its in owned.values() for row in its]
-        if unknown := {column for row in rows for column in row} - self.columns:
+        if unknown := set().union(*rows) - self.columns:
             raise UnknownColumns(f"{self.name} has no column {', '.join(sorted(unknown))}")
         document = orjson.dumps(rows).decode()
         shrinkable = [identity for identity, its in owned.items() if self.model.key or not its]
