@@ -35,6 +35,15 @@ def test_an_origin_that_is_none_is_not_ours(policy, origin):
     assert not policy().is_ours(asked(host="localhost", origin=origin))
 
 
+@pytest.mark.parametrize("host", ["figures.example.com", "figures.example.com:443", "Figures.Example.com"])
+def test_the_address_that_people_use_is_ours_however_a_proxy_writes_it(policy, host):
+    served = policy(DASHBOARD_URL="https://figures.example.com")
+    assert served.admits_host(host)
+    assert served.is_ours(asked(host=host, origin="https://figures.example.com"))
+    assert not served.is_ours(asked(host=host, origin=f"http://{host}"))
+    assert not served.admits_host("figures.example.com:8443")
+
+
 @pytest.mark.parametrize("host", ["localhost:8001", "127.0.0.1", "[::1]:8001", "LOCALHOST"])
 def test_every_name_of_this_machines_own_is_ours(policy, host):
     assert policy().admits_host(host)

@@ -123,6 +123,16 @@ def test_a_rate_of_nothing_is_drawn_and_no_money_is_not() -> None:
     assert drawing.drawn(FIGURES["refunds"], refunds, seen()) is None
 
 
+def test_parts_that_are_not_named_and_those_that_are_left_over_are_told_apart() -> None:
+    plans = {None: 9, "others": 8, "a": 5, "b": 4, "c": 3, "d": 2, "e": 1}
+    rows = [{"period_start": NOW, "split_value": name, "subscriptions": n} for name, n in plans.items()]
+    drawn = drawing.drawn(FIGURES["subscriptions-by-plan"], rows, seen())
+    assert drawn is not None
+    assert [("Not told", 9), ("Others", 8), ("A", 5), ("B", 4), ("C", 3), ("2 others", 3)] == [
+        (series["title"], series["y"][0]) for series in drawn["series"]
+    ]
+
+
 def test_a_comment_says_what_the_whole_is_and_what_each_column() -> None:
     meaning = parsed("What it is. Note: this is a sentence.\nnet: gross less the rest.")
     assert "What it is. Note: this is a sentence." == meaning.whole

@@ -10,7 +10,6 @@ from projections.dashboard.view import View
 
 LONGEST_RANKING = 8
 MOST_PARTS = 6
-OTHERS = "others"
 
 Drawing = dict[str, Any]
 
@@ -52,26 +51,22 @@ def _parts(figure: Figure, chart: Parts, rows: Sequence[Row], view: View) -> Dra
     periods = sorted({row["period_start"] for row in rows})
     sizes: dict[str, dict[Any, Any]] = {}
     for row in rows:
-        sizes.setdefault(row[chart.split] or OTHERS, {})[row["period_start"]] = row[chart.value] or 0
-    ranked = sorted(sizes, key=lambda name: (name == OTHERS, -sum(sizes[name].values()), name))
+        sizes.setdefault(row[chart.split] or "", {})[row["period_start"]] = row[chart.value] or 0
+    ranked = sorted(sizes, key=lambda name: (-sum(sizes[name].values()), name))
     kept = ranked if len(ranked) <= MOST_PARTS else ranked[: MOST_PARTS - 1]
     kind = figure.kind_of(chart.value)
-    values = {name: [sizes[name].get(period, 0) for period in periods] for name in kept}
-    if rest := [name for name in ranked if name not in kept]:
-        values[OTHERS] = [sum(sizes[name].get(period, 0) for name in rest) for period in periods]
+    parts = [(_named(name), [sizes[name].get(period, 0) for period in periods]) for name in kept]
+    if rest := ranked[len(kept) :]:
+        others = [sum(sizes[name].get(period, 0) for name in rest) for period in periods]
+        parts.append((f"{len(rest)} others", others))
     return {
         "kind": "periods",
         "stacked": True,
         "axis": _axis(kind, view),
         "x": _period_names(periods, view),
         "series": [
-            {
-                "title": display.words(name),
-                "tone": f"part{place}",
-                "look": "bar",
-                **_values(kind, of, (), view),
-            }
-            for place, (name, of) in enumerate(values.items())
+            {"title": title, "tone": f"part{place}", "look": "bar", **_values(kind, values, (), view)}
+            for place, (title, values) in enumerate(parts)
         ],
     }
 
@@ -80,7 +75,7 @@ def _ranking(figure: Figure, chart: Ranking, rows: Sequence[Row], view: View) ->
     kind = figure.kind_of(chart.value)
     ranked = sorted(rows, key=lambda row: -(row[chart.value] or 0))
     shown, rest = ranked[:LONGEST_RANKING], ranked[LONGEST_RANKING:]
-    names = [display.words(row[chart.split]) if row[chart.split] else "Not told" for row in shown]
+    names = [_named(row[chart.split]) for row in shown]
     values = [row[chart.value] for row in shown]
     if rest:
         names.append(f"{len(rest)} others")
@@ -91,6 +86,10 @@ def _ranking(figure: Figure, chart: Ranking, rows: Sequence[Row], view: View) ->
         "x": names,
         "series": [{"title": figure.title, "tone": "bad", **_values(kind, values, (), view)}],
     }
+
+
+def _named(name: str | None) -> str:
+    return display.words(name) if name else "Not told"
 
 
 def _values(kind: Kind, values: Sequence[Any], rows: Sequence[Row], view: View) -> Drawing:

@@ -59,11 +59,16 @@ class Policy:
     def admits_host(self, host: str) -> bool:
         """Whether a request's Host header names us. A page elsewhere whose name was made to mean this machine
         (DNS rebinding) names itself there."""
-        if self.origin and host.lower() == urlsplit(self.origin).netloc:
+        if self.origin and self._means_origin(host):
             return True
         if self.loopback:
             return _is_loopback(_host_of(f"//{host}"))
         return self.origin is None
+
+    def _means_origin(self, host: str) -> bool:
+        """Some proxies write the scheme's own port behind the name."""
+        at = urlsplit(self.origin or "")
+        return host.lower() in (at.netloc, f"{at.netloc}:{_PORTS[at.scheme]}")
 
     def is_ours(self, connection: HTTPConnection) -> bool:
         """Whether a request that could change something came from a page of ours."""
@@ -71,7 +76,7 @@ class Policy:
         if origin is None:
             return connection.headers.get("sec-fetch-site") == "same-origin"
         host = connection.headers.get("host", "").lower()
-        if self.origin and host == urlsplit(self.origin).netloc:
+        if self.origin and self._means_origin(host):
             return origin == self.origin
         return origin in [f"{scheme}://{host}" for scheme in _PORTS]
 

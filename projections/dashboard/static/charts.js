@@ -22,7 +22,7 @@ function load(address) {
 function axis(told) {
   const base = { gridcolor: colour("--chart-grid"), zeroline: false, fixedrange: true, automargin: true, ticklabelstandoff: 6 };
   if (told.kind === "rate") return { ...base, tickformat: ".0%", rangemode: "tozero" };
-  if (told.kind === "money") return { ...base, tickprefix: told.prefix, tickformat: "~s" };
+  if (told.kind === "money") return { ...base, tickprefix: told.prefix, tickformat: "~s", rangemode: "tozero" };
   return { ...base, tickformat: "~s", rangemode: "tozero" };
 }
 
