@@ -21,7 +21,8 @@ from workers.dead_letters import retry
 from workers.drain import Drain
 
 TRIES = 3
-SPAWN = get_context("spawn")
+FORKS = get_context("forkserver")
+FORKS.set_forkserver_preload(["pytest", "tests.pipeline", "workers.dead_letters"])
 
 
 def fold_or_die(fold_event: Event) -> Iterator[Row]:
@@ -42,7 +43,7 @@ def drain_once(settings: Settings) -> None:
 
 def drain_in_a_process_of_its_own(settings: Settings) -> int:
     """Returns its exit code: 0, or minus the signal that killed it."""
-    process = SPAWN.Process(target=drain_once, args=[settings])
+    process = FORKS.Process(target=drain_once, args=[settings])
     process.start()
     process.join(30)
     assert process.exitcode is not None
