@@ -14,7 +14,7 @@ from tests.events import NOW, event
 from tests.payments import CHARGE, INTENT
 from tests.rollups import EVENTS, differences, refreshed
 from tests.test_payments_view import invoice, subscription
-from workers.rollups import LINKS, Refresher, repair
+from workers.rollups import LINKS, Refresher, repair, waiting
 
 HOUR = 3600
 LATER = CHARGE | {"payment_intent": "pi_1", "created": NOW + HOUR}
@@ -77,6 +77,14 @@ def test_nor_is_one_that_overlaps_another_that_overlaps_the_charge(pipeline, con
     refreshed(connection, refresher)
     assert differences(connection) == []
     assert connection.execute(PLANS).fetchall() == [("pro", 1)]
+
+
+def test_who_writes_what_no_figure_is_made_of_holds_nothing_up(pipeline, connection, opened):
+    opened().execute("INSERT INTO configuration (name, value) VALUES ('aside', '1')")
+    pipeline.deliver(event("payment_intent.succeeded", INTENT | {"invoice": None}))
+    pipeline.run()
+    looked(Refresher(connection))
+    assert waiting(connection).buckets == 0
 
 
 def test_a_repair_ends_although_others_go_on_writing(connection, settings):

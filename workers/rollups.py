@@ -52,12 +52,15 @@ FROM (
 WHERE NOT EXISTS (SELECT FROM rollup_queue WHERE rollup_queue.bucket = told.bucket)
 GROUP BY told.name, told.bucket ORDER BY told.bucket, told.name
 """
-# A number that is drawn after the snapshot is above those of all who were writing when it was taken.
-_STEP = """
-SELECT now::text, pg_snapshot_xmin(now)::text::bigint, pg_current_xact_id()::text::bigint
-FROM pg_current_snapshot() AS now WHERE EXISTS (SELECT FROM rollup_queue)
+_SNAPSHOT = "SELECT pg_current_snapshot()::text WHERE EXISTS (SELECT FROM rollup_queue)"
+# Who writes a table that queues buckets holds a lock on it until he ends; nobody else is waited for.
+_WRITING = """
+SELECT DISTINCT held.virtualtransaction FROM pg_locks AS held
+JOIN pg_trigger ON pg_trigger.tgrelid = held.relation AND pg_trigger.tgname = 'rolled_up_inserted'
+WHERE held.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    AND held.mode IN ('RowExclusiveLock', 'AccessExclusiveLock')
 """
-_QUEUED_BY = "SELECT EXISTS (SELECT FROM rollup_queue WHERE queued_at <= %s)"
+_STILL_QUEUED = "SELECT EXISTS (SELECT FROM rollup_queue WHERE queued_at <= %s)"
 _BOUNDS = """
 SELECT bucket_of(min(first)), bucket_of(max(last)) + interval '15 minutes'
 FROM (
@@ -99,10 +102,10 @@ class Checked(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A snapshot, and the number of a transaction that came after all who were writing then."""
+    """A snapshot, and who was writing after it was taken."""
 
     snapshot: str
-    after: int
+    writing: frozenset[str]
 
 
 class Refresher:
@@ -121,13 +124,16 @@ class Refresher:
     def look(self) -> None:
         """See who has ended. The more often, the sooner comes what is due; it costs next to nothing."""
         for _ in range(LINKS + 1):
-            found = self._connection.execute(_STEP).fetchall()
+            if self._steps and self._steps[-1].writing & self._writing():
+                return
+            found = self._connection.execute(_SNAPSHOT).fetchall()
             if not found:
                 return
-            [(snapshot, oldest, number)] = found
-            if self._steps and oldest <= self._steps[-1].after:
-                return
-            self._steps.append(Step(snapshot, number))
+            [(snapshot,)] = found
+            self._steps.append(Step(snapshot, self._writing()))
+
+    def _writing(self) -> frozenset[str]:
+        return frozenset(writer for (writer,) in self._connection.execute(_WRITING))
 
     def refresh(self, at_most: int = AT_ONCE) -> int:
         """Make up to so many of the buckets that are due anew, the oldest first; returns how many.
@@ -172,6 +178,6 @@ def repair(connection: "Connection[Any]") -> Iterator[Checked]:
         yield checked
     refresher, deadline = Refresher(connection), time.monotonic() + REPAIR_SECONDS
     [(end,)] = connection.execute("SELECT clock_timestamp()").fetchall()
-    while connection.execute(_QUEUED_BY, [end]).fetchall() == [(True,)] and time.monotonic() < deadline:
+    while connection.execute(_STILL_QUEUED, [end]).fetchall() == [(True,)] and time.monotonic() < deadline:
         if not refresher.refresh():
             time.sleep(0.05)  # whoever writes has to end: there is nothing to wait on
