@@ -1879,6 +1879,20 @@ COMMENT ON COLUMN churn.requested_at IS 'When its cancellation was asked for; nu
 COMMENT ON COLUMN churn.customer_id IS 'Whose it was.';
 COMMENT ON COLUMN churn.monthly_amount IS 'What it came to a month while it last counted, in minor units: licensed items less lasting discounts, its own or else its customer''s.';
 COMMENT ON COLUMN churn.stale IS 'Whether a newer event could not be digested: see dead_letters.';
+-- Whoever was let in while it was a table.
+DO $$
+DECLARE
+    reader text;
+BEGIN
+    FOR reader IN
+        SELECT CASE allowed.grantee WHEN 0 THEN 'PUBLIC' ELSE allowed.grantee::regrole::text END
+        FROM pg_class CROSS JOIN aclexplode(relacl) AS allowed
+        WHERE oid = 'stopped_subscriptions'::regclass AND allowed.privilege_type = 'SELECT'
+    LOOP
+        EXECUTE format('GRANT SELECT ON churn TO %s', reader);
+    END LOOP;
+END
+$$;
 
 -- The spans are exact fractions, the ledger is rounded once a customer: they may be half a minor unit apart.
 CREATE OR REPLACE VIEW mrr_ledger_residual AS
@@ -2574,8 +2588,15 @@ churn: of customers who pay nothing any more; negative.
 mrr_end: MRR when the period ends; now where it goes on.
 incomplete: customers whose MRR left something out that is known only by its id, as a coupon, when the period began, and how often it began to do so in it.';
 
-DROP FUNCTION IF EXISTS churn_metrics, churn_reasons, churned_customers;
-CREATE FUNCTION churned_customers(
+-- Until it told how much of it is incomplete; churn_reasons tells that since, too.
+DO $$
+BEGIN
+    IF pg_get_function_result(to_regproc('churned_customers')) NOT LIKE '%incomplete%' THEN
+        DROP FUNCTION churn_metrics, churn_reasons, churned_customers;
+    END IF;
+END
+$$;
+CREATE OR REPLACE FUNCTION churned_customers(
     since timestamptz, until timestamptz,
     currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL
 ) RETURNS TABLE (
@@ -2667,7 +2688,7 @@ COMMENT ON FUNCTION lost_customers IS 'How many of the customers who paid when a
 source: only customers of whom this endpoint told first; null for all: see ledger_movements.
 customers: how many; there is no row where there are none.';
 
-CREATE FUNCTION churn_metrics(
+CREATE OR REPLACE FUNCTION churn_metrics(
     since timestamptz, until timestamptz, "by" text DEFAULT 'month',
     currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
 ) RETURNS TABLE (
@@ -2777,7 +2798,7 @@ involuntary_churn: that of those whose payments failed or were disputed; negativ
 unexplained_churn: that of the others; negative.
 incomplete: customers whose MRR left something out that is known only by its id, as a coupon, when the period began, and how often it began to do so in it.';
 
-CREATE FUNCTION churn_reasons(
+CREATE OR REPLACE FUNCTION churn_reasons(
     since timestamptz, until timestamptz, "by" text DEFAULT 'month', split text DEFAULT 'reason',
     currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
 ) RETURNS TABLE (
@@ -3153,8 +3174,14 @@ ended: those that were canceled or expired in the period; split by status they a
 mrr: what the counting ones come to, in minor units a month, each rounded by itself: where a customer has several, mrr_waterfall may differ by the rounding. mrr_by_plan adds up exactly.
 incomplete: counting ones whose amount leaves something out that is known only by its id, as a coupon.';
 
-DROP FUNCTION IF EXISTS trial_conversion;
-CREATE FUNCTION trial_conversion(
+DO $$
+BEGIN
+    IF pg_get_function_result(to_regproc('trial_conversion')) NOT LIKE '%incomplete%' THEN
+        DROP FUNCTION trial_conversion;
+    END IF;
+END
+$$;
+CREATE OR REPLACE FUNCTION trial_conversion(
     since timestamptz, until timestamptz, "by" text DEFAULT 'month',
     currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
 ) RETURNS TABLE (
@@ -4450,8 +4477,7 @@ split_value: its value, empty where it is unknown or none was asked for.
 customers: those who paid in the period.
 returning_customers: those of them who had paid before it.';
 
-DROP FUNCTION IF EXISTS payment_metrics;
-CREATE FUNCTION payment_metrics(
+CREATE OR REPLACE FUNCTION payment_metrics(
     since timestamptz, until timestamptz, "by" text DEFAULT 'month', split text DEFAULT NULL,
     currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
 ) RETURNS TABLE (
@@ -4531,8 +4557,7 @@ unseen_charges: incomplete: PaymentIntents of which the newest charge is known b
 unseen_disputes: incomplete: charges that were disputed, of which no dispute is known, so that a loss may be missing.
 anonymous_charges: incomplete: paid charges in no count of customers, as they name neither customer nor e-mail.';
 
-DROP FUNCTION IF EXISTS payments_as_of;
-CREATE FUNCTION payments_as_of(instant timestamptz)
+CREATE OR REPLACE FUNCTION payments_as_of(instant timestamptz)
 RETURNS TABLE (
     account text, livemode boolean, id text, source text, created_at timestamptz, as_of timestamptz,
     amount bigint, amount_received bigint, currency text, status text, customer_id text, origin text,
@@ -4611,8 +4636,7 @@ dispute_status: of its newest dispute.
 amount_lost: what disputes had lost; null where that is in another currency.
 stale: whether an event of it could not be digested: see dead_letters.';
 
-DROP FUNCTION IF EXISTS payment_failures;
-CREATE FUNCTION payment_failures(
+CREATE OR REPLACE FUNCTION payment_failures(
     since timestamptz, until timestamptz, "by" text DEFAULT 'month', split text DEFAULT 'decline_code',
     currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
 ) RETURNS TABLE (
@@ -4725,8 +4749,7 @@ attempt_failure_rate: failed_attempts ÷ all attempts; by country or brand ÷ th
 failed: PaymentIntents that were tried, and wait for another try or were canceled after an error, by the reason of the last try.
 payment_failure_rate: failed ÷ all that were tried; by country or brand ÷ those of the same.';
 
-DROP FUNCTION IF EXISTS refund_metrics;
-CREATE FUNCTION refund_metrics(
+CREATE OR REPLACE FUNCTION refund_metrics(
     since timestamptz, until timestamptz, "by" text DEFAULT 'month',
     currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
 ) RETURNS TABLE (
@@ -4775,8 +4798,7 @@ refunded: what was given back of it since.
 refund_rate_by_amount: refunded ÷ gross.
 unseen_refunds: incomplete: the period''s charges of which more was given back than the known refunds come to, so that refunds are missing in some period.';
 
-DROP FUNCTION IF EXISTS dispute_metrics;
-CREATE FUNCTION dispute_metrics(
+CREATE OR REPLACE FUNCTION dispute_metrics(
     since timestamptz, until timestamptz, "by" text DEFAULT 'month',
     currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
 ) RETURNS TABLE (
@@ -4829,8 +4851,7 @@ disputed_charges: the period''s charges that were disputed since.
 dispute_rate: disputed_charges ÷ paid_charges.
 unseen_disputes: incomplete: the period''s charges that were disputed, of which no dispute is known.';
 
-DROP FUNCTION IF EXISTS balance_metrics;
-CREATE FUNCTION balance_metrics(
+CREATE OR REPLACE FUNCTION balance_metrics(
     since timestamptz, until timestamptz, "by" text DEFAULT 'month',
     currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
 ) RETURNS TABLE (
@@ -4893,8 +4914,7 @@ target: three letters.
 per_currency: what one euro costs of currency, as fx_rate gives it.
 per_target: what one euro costs of target.';
 
-DROP FUNCTION IF EXISTS payment_metrics_converted;
-CREATE FUNCTION payment_metrics_converted(
+CREATE OR REPLACE FUNCTION payment_metrics_converted(
     target text,
     since timestamptz, until timestamptz, "by" text DEFAULT 'month', split text DEFAULT NULL,
     currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
@@ -5013,8 +5033,7 @@ rates_from: the day of the oldest rate that was used; null where none was needed
 rates_provider: who gave the rates.
 rates_missing: incomplete: paid charges without any rate yet on their day, which are in no amount.';
 
-DROP FUNCTION IF EXISTS mrr_daily_converted;
-CREATE FUNCTION mrr_daily_converted(
+CREATE OR REPLACE FUNCTION mrr_daily_converted(
     target text, since timestamptz, until timestamptz,
     currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
 ) RETURNS TABLE (
@@ -5060,8 +5079,7 @@ rates_from: the day of the oldest rate that was used; null where none was needed
 rates_provider: who gave the rates.
 rates_missing: incomplete: currencies without any rate yet, whose MRR is left out.';
 
-DROP FUNCTION IF EXISTS mrr_waterfall_converted;
-CREATE FUNCTION mrr_waterfall_converted(
+CREATE OR REPLACE FUNCTION mrr_waterfall_converted(
     target text, since timestamptz, until timestamptz, "by" text DEFAULT 'month',
     currency text DEFAULT NULL, source text DEFAULT NULL, livemode boolean DEFAULT NULL, time_zone text DEFAULT 'UTC'
 ) RETURNS TABLE (

@@ -114,15 +114,18 @@ def test_a_trial_that_was_never_paid_for_is_no_churn_where_payment_counts(pipeli
     pipeline.close()
 
 
-def test_a_table_from_before_keeps_its_rows(pipeline: Pipeline) -> None:
+def test_a_table_from_before_keeps_its_rows_and_its_readers(pipeline: Pipeline) -> None:
     lost = churned(pipeline, created(), ended(30))
     for step in (
         "DROP VIEW churn",
         "ALTER TABLE stopped_subscriptions DROP COLUMN awaits_payment",
         "ALTER TABLE stopped_subscriptions RENAME TO churn",
+        "GRANT SELECT ON churn TO pg_monitor",
     ):
         pipeline.database.execute(step)
     apply_schema(pipeline.database)
+    asked = pipeline.database.execute("SELECT has_table_privilege('pg_monitor', 'churn', 'SELECT') AS may")
+    assert [{"may": True}] == asked.fetchall()
     assert lost == churned(pipeline)
     updated_later = event("customer.subscription.updated", ended(30).object, NOON + 31 * DAY)
     assert lost == churned(pipeline, updated_later)

@@ -5,7 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.errors import DependentObjectsStillExist
 from psycopg.rows import DictRow, dict_row, tuple_row
+
+from ingest.refusal import Refusal
 
 Connection = psycopg.Connection[DictRow]
 
@@ -19,6 +22,10 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value
 
 # Any number; two starts at once must not both create the same table.
 SCHEMA_LOCK = 0x686F6F6B6C6F67
+
+
+class SchemaInUse(Refusal):
+    """What has to be made anew is used by what others made: the message names both."""
 
 
 def dial(url: str) -> "psycopg.Connection[tuple[Any, ...]]":
@@ -41,12 +48,21 @@ def connect(url: str, *, autocommit: bool = True, **options: Any) -> Connection:
 
 
 def apply_schema(connection: "psycopg.Connection[Any]") -> None:
-    """Bring the database to what schema.sql says, in one transaction; one process at a time."""
+    """Bring the database to what schema.sql says, in one transaction; one process at a time.
+
+    Raises SchemaInUse.
+    """
     schema = SCHEMA.read_bytes()
-    with connection.transaction():
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", [SCHEMA_LOCK])
-        connection.execute(schema)
-        connection.execute(_REMEMBER, [_fingerprint(schema)])
+    try:
+        with connection.transaction():
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", [SCHEMA_LOCK])
+            connection.execute(schema)
+            connection.execute(_REMEMBER, [_fingerprint(schema)])
+    except DependentObjectsStillExist as error:
+        raise SchemaInUse(
+            f"the schema was left as it is, since {error.diag.message_detail}: drop what was made by others, "
+            "start again, and make it anew"
+        ) from None
 
 
 def ensure_schema(connection: "psycopg.Connection[Any]") -> None:
