@@ -66,14 +66,17 @@ CREATE TABLE IF NOT EXISTS checkpoints (
     position         text        NOT NULL DEFAULT '0-0',
     event_id         text,
     event_created_at timestamptz,
-    updated_at       timestamptz NOT NULL DEFAULT now()
+    updated_at       timestamptz NOT NULL DEFAULT now(),
+    moves            bigint      NOT NULL DEFAULT 0
 );
+ALTER TABLE checkpoints ADD COLUMN IF NOT EXISTS moves bigint NOT NULL DEFAULT 0;
 COMMENT ON TABLE checkpoints IS 'How far each partition of the log is drained; its rows are also the drains'' lock.';
 COMMENT ON COLUMN checkpoints.partition IS 'The partition of the log.';
 COMMENT ON COLUMN checkpoints.position IS 'The entry that was drained last.';
 COMMENT ON COLUMN checkpoints.event_id IS 'The event that it bears; null before the first.';
 COMMENT ON COLUMN checkpoints.event_created_at IS 'When Stripe made that event.';
 COMMENT ON COLUMN checkpoints.updated_at IS 'When it was drained.';
+COMMENT ON COLUMN checkpoints.moves IS 'How often it was moved. The sum grows with every commit of a drain, which the newest event''s place does not: of two drains the later number may be there first.';
 
 CREATE TABLE IF NOT EXISTS incidents (
     id               bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

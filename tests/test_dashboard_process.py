@@ -5,10 +5,12 @@ import socket
 
 import pytest
 
+from ingest.event_log import Entry
 from tests.conftest import fresh_database, named
 from tests.dashboard_process import DashboardProcess
-from tests.web_process import until
-from workers.database import apply_schema, connect
+from tests.web_process import event, until
+from workers.checkpoints import advance, claim
+from workers.database import apply_schema, connect, dial
 
 
 @pytest.fixture
@@ -67,14 +69,43 @@ def test_before_there_are_tables_it_says_so_and_begins_by_itself_when_there_are(
             with connect(url) as database:
                 apply_schema(database)
                 assert b"What it means" in early.get("/").body
-                database.execute(
-                    "INSERT INTO events (event_id, type, created_at, source, account, livemode, object,"
-                    " received_at, log_partition, log_id, payload) VALUES"
-                    " ('evt_1', 'ping', now(), 'default', 'default', true, 'ping', now(), 0, '1-0', '{}')"
-                )
-            until(lambda: b"data: " in first_lines(early, "/changes") or None)
+                add_to_history(database, partition=0)
+            until(lambda: told(early))
         finally:
             early.close()
+
+
+def test_events_that_are_committed_late_are_told_of_although_later_ones_came_first(dashboard, settings):
+    with dial(settings.database_url) as slow, dial(settings.database_url) as fast:
+        fast.execute("INSERT INTO checkpoints (partition) VALUES (0), (1)")
+        with slow.transaction():
+            drain_one(slow, partition=0)
+            drain_one(fast, partition=1)
+            first = until(lambda: told(dashboard))
+        until(lambda: told(dashboard) != first or None)
+
+
+def drain_one(database, partition):
+    """Write what a drain writes of one event into the history, and move the checkpoint."""
+    entry = Entry(partition, "1-0", f"evt_{partition}", "default", "default", event(id=f"evt_{partition}"))
+    add_to_history(database, partition)
+    [checkpoint] = claim(database, [partition], at_most=1)
+    advance(database, checkpoint, [entry])
+
+
+def told(dashboard):
+    """The number that an open page is told at first; None for none."""
+    lines = first_lines(dashboard, "/changes").decode().splitlines()
+    return next((line for line in lines if line.startswith("data: ")), None)
+
+
+def add_to_history(database, partition):
+    database.execute(
+        "INSERT INTO events (event_id, type, created_at, source, account, livemode, object,"
+        " received_at, log_partition, log_id, payload) VALUES"
+        " (%s, 'ping', now(), 'default', 'default', true, 'ping', now(), %s, '1-0', '{}')",
+        [f"evt_{partition}", partition],
+    )
 
 
 def first_lines(dashboard, path):

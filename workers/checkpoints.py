@@ -25,7 +25,8 @@ WHERE partition = ANY(%s) ORDER BY updated_at, partition LIMIT %s FOR UPDATE SKI
 """
 # Fenced: names the position it was claimed at, so that no second writer can pass unseen.
 _ADVANCE = """
-UPDATE checkpoints SET position = %s, event_id = %s, event_created_at = %s, updated_at = now()
+UPDATE checkpoints
+SET position = %s, event_id = %s, event_created_at = %s, updated_at = now(), moves = moves + 1
 WHERE partition = %s AND position = %s
 """
 _INCIDENT = """

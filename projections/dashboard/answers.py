@@ -38,7 +38,7 @@ class Abandoned(Exception):
 
 
 class Answer(NamedTuple):
-    """Rows, the place of the newest event that they contain for certain, and when they were asked for."""
+    """Rows, up to which commit they are new (`Changes.newest`), and when they were asked for."""
 
     rows: list[DictRow]
     as_of: int | None

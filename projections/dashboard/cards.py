@@ -32,8 +32,8 @@ class Card:
     """`state` is ready, old (of `at`, while a newer one is asked for), late (of `at`, as a newer one took too
     long), pending or failed.
 
-    `as_of` is the place of the newest event that it contains; `again` in how many seconds what took too long
-    is asked for again.
+    `as_of` says up to which commit it is new (`Changes.newest`); `again` in how many seconds what took too
+    long is asked for again.
     """
 
     figure: Figure

@@ -22,11 +22,15 @@ MOST_STREAMS = 500
 SILENCE_SECONDS = 15.0
 """After so long a comment is sent, so that whatever stands between does not close the connection."""
 
-_NEWEST = "SELECT place FROM events ORDER BY place DESC LIMIT 1"
+# Places alone would not do: of two drains the one with the later places may commit first. Both only grow.
+_NEWEST = """
+SELECT place, place + (SELECT coalesce(sum(moves), 0) FROM checkpoints)::bigint AS mark
+FROM events ORDER BY place DESC LIMIT 1
+"""
 
 
 class Changes:
-    """`newest` is the place of the event that was applied last, None where none was or nobody can tell."""
+    """`newest` is a number that grows with every commit of events; None where none was or nobody can tell."""
 
     def __init__(self, reader: Reader) -> None:
         self.newest: int | None = None
@@ -44,10 +48,9 @@ class Changes:
             except psycopg.Error:  # away, or its tables are not made yet
                 self._places.clear()
             else:
-                newest = rows[0]["place"] if rows else None
-                self._places.append((time.monotonic(), newest or 0))
-                if newest not in (self.newest, None):
-                    self.newest = newest
+                self._places.append((time.monotonic(), rows[0]["place"] if rows else 0))
+                if rows and rows[0]["mark"] != self.newest:
+                    self.newest = rows[0]["mark"]
                     await self._tell()
             await asyncio.sleep(LOOK_SECONDS)
 
@@ -69,7 +72,7 @@ class Changes:
             self._changed.notify_all()
 
     async def stream(self, _request: Request) -> Response:
-        """Server-sent events: `changed`, with the place of the newest event, now and whenever it is new."""
+        """Server-sent events: `changed`, with `newest`, now and whenever it is another."""
         if self._streams >= MOST_STREAMS:
             return PlainTextResponse("Too many pages are open.\n", 503, {"Retry-After": "60"})
         return StreamingResponse(self._lines(), media_type="text/event-stream")

@@ -34,12 +34,12 @@ export class Refresh {
     return this.parts().filter((part) => "pending" in part.dataset || ("asOf" in part.dataset && Number(part.dataset.asOf || 0) < this.newest));
   }
 
-  changed(place) {
-    this.newest = Math.max(this.newest, place);
+  changed(mark) {
+    this.newest = Math.max(this.newest, mark);
     this.run();
   }
 
-  // One part after the other, those in sight first, until every one is as new as the newest event.
+  // One part after the other, those in sight first, until every one is as new as the newest commit.
   async run() {
     if (this.busy || this.live.ended) return;
     this.busy = true;
