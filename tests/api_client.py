@@ -51,7 +51,7 @@ def perform(
     problem: dict[str, Any] | None = None,
 ) -> None:
     """Do what a worker would: the next job of a queue succeeds, or fails."""
-    [job_id] = until(lambda: queue.job_ids or None)
+    [job_id] = until(lambda: queue.job_ids)
     queue.empty()
     jobs.begin(job_id)
     if problem is not None:

@@ -198,7 +198,7 @@ def test_a_client_secret_that_cannot_be_fetched_is_asked_for_once_however_often_
     redis.delete(kept)
     with ThreadPoolExecutor(4) as threads:
         asked = [threads.submit(shop.get, f"/jobs/{job_id}") for _ in range(4)]
-        fetch = until(lambda: queues["checkout"].job_ids or None)
+        fetch = until(lambda: queues["checkout"].job_ids)
         jobs.begin(fetch[0])
         jobs.fail(fetch[0], {"title": "Stripe is away", "status": 502, "detail": "later"})
         answers = [one.result() for one in asked]

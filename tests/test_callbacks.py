@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from ingest.payload import dump
 from ingest.settings import Callback
 from tests.receiver import receiving
+from tests.web_process import until
 from workers import outbox, standard_webhooks
 from workers.commands.dead_letters import dead_letters
 from workers.outbox_worker import OutboxWorker
@@ -235,13 +236,6 @@ def process(calling, receiver):
     yield process
     process.kill()
     process.wait()
-
-
-def until(true):
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 def test_the_process_delivers_until_it_is_told_to_stop(process, put, receiver, database):

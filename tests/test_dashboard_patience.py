@@ -47,7 +47,7 @@ def test_a_slow_database_is_asked_little_and_the_page_recovers(site: Site, setti
         for day in range(1, 8):
             page = site.process.get(f"/?from=2026-01-0{day}").body.decode()
             assert states(page)[0] >= 4
-        until(lambda: len(waiting(site, table)) == 4 or None)
+        until(lambda: len(waiting(site, table)) == 4)
         assert site.process.get("/pulse").status == 200
         assert site.process.get("/figures/latest").status == 200
     path = re.findall(r'data-refresh="(/figures/subscriptions-by-plan[^"]*)"', page)[0]
@@ -62,7 +62,7 @@ def test_what_takes_too_long_says_so_and_is_not_asked_again_at_once(site: Site, 
     def given_up() -> bool | None:
         for pid in waiting(site, table):
             site.asked("SELECT pg_cancel_backend(%(pid)s)", pid=pid)
-        return answer.done() or None
+        return answer.done()
 
     with locked(settings, table), ThreadPoolExecutor(1) as executor:
         answer = executor.submit(site.process.get, path)

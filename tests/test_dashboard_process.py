@@ -82,7 +82,7 @@ def test_events_that_are_committed_late_are_told_of_although_later_ones_came_fir
             drain_one(slow, partition=0)
             drain_one(fast, partition=1)
             first = until(lambda: told(dashboard))
-        until(lambda: told(dashboard) != first or None)
+        until(lambda: told(dashboard) != first)
 
 
 def drain_one(database, partition):

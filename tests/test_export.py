@@ -17,7 +17,8 @@ from ingest.settings import Settings
 from tests.events import NOW, customer, event
 from tests.fx import HISTORY
 from tests.pipeline import Pipeline
-from tests.running import started, wait_until
+from tests.running import started
+from tests.web_process import until
 from workers import fx_load, parquet
 from workers.analyst import reading
 from workers.command import hooklog
@@ -216,7 +217,7 @@ def test_an_export_that_is_terminated_leaves_nothing(
     with started(
         "export", "customers", "--where", where, "--output", f"{tmp_path}/a", settings=settings
     ) as process:
-        wait_until(lambda: database.execute(running).rowcount == 1)
+        until(lambda: database.execute(running).rowcount == 1)
         process.terminate()
         process.communicate(timeout=20)
     assert (128 + signal.SIGTERM, []) == (process.returncode, list(tmp_path.iterdir()))

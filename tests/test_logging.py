@@ -31,7 +31,7 @@ def lines_after(web, *sends):
     before = len(requests(web))
     for number, send in enumerate(sends, 1):
         send()
-        until(lambda: len(requests(web)) >= before + number or None)  # noqa: B023 - called at once
+        until(lambda: len(requests(web)) >= before + number)  # noqa: B023 - called at once
     return requests(web)[before:]
 
 

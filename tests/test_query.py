@@ -11,7 +11,8 @@ from click.testing import CliRunner, Result
 from ingest.settings import Settings
 from tests.events import customer, event
 from tests.pipeline import Pipeline
-from tests.running import started, wait_until
+from tests.running import started
+from tests.web_process import until
 from workers.analyst import NoAnalyst, reading
 from workers.command import hooklog
 from workers.database import Connection
@@ -157,11 +158,11 @@ def test_ctrl_c_ends_the_query_at_the_server(settings: Settings, database: Conne
     marker = f"SELECT '{settings.log_prefix}', pg_sleep(60)"
     running = f"SELECT FROM pg_stat_activity WHERE query = $q${marker}$q$ AND state = 'active'"
     with started("query", marker, settings=settings) as process:
-        wait_until(lambda: database.execute(running).rowcount == 1)
+        until(lambda: database.execute(running).rowcount == 1)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
         assert process.returncode == 1
-    wait_until(lambda: database.execute(running).rowcount == 0)
+    until(lambda: database.execute(running).rowcount == 0)
 
 
 @pytest.mark.parametrize("form", ["--csv", "--json"])

@@ -20,7 +20,7 @@ from stripe import WebhookSignature
 T = TypeVar("T")
 
 SECRET = "whsec_of_the_tests"
-PATIENCE = 15.0
+PATIENCE = 30.0
 
 _SERVE = "from ingest import settings, web; web.main(settings.Settings.from_environment())"
 
@@ -110,9 +110,9 @@ def serving(redis_url: str, **environment: str) -> Iterator[WebProcess]:
 
 
 def until(found: Callable[[], T | None]) -> T:
-    """What `found` returns, as soon as it is not None."""
+    """What `found` returns, as soon as that is anything: neither None nor false, nor empty."""
     deadline = time.monotonic() + PATIENCE
-    while (result := found()) is None:
+    while not (result := found()):
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.01)
     return result
