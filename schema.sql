@@ -4326,8 +4326,7 @@ BEGIN ATOMIC
             rolled.fees, rolled.cash, rolled.paid_out, rolled.pending, rolled.pending_amount
         FROM rolled_up_spans(settlement_sums.since, settlement_sums.until, settlement_sums."by", settlement_sums.time_zone) AS span
         JOIN settlement_rollups AS rolled ON rolled.bucket >= span.first_bucket AND rolled.bucket < span.end_bucket
-        WHERE true
-            AND rolled.livemode = (SELECT coalesce(settlement_sums.livemode, default_livemode()))
+        WHERE rolled.livemode = (SELECT coalesce(settlement_sums.livemode, default_livemode()))
             AND (settlement_sums.currency IS NULL OR rolled.currency = settlement_sums.currency)
             AND (settlement_sums.source IS NULL OR rolled.source = settlement_sums.source)
             AND NOT EXISTS (SELECT FROM rollup_queue WHERE rollup_queue.bucket = rolled.bucket)

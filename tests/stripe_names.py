@@ -70,6 +70,14 @@ def discount(account: Account, owner: Shape, coupon_id: str, end: int | None = N
     return made
 
 
+def of_customer(account: Account, subscription: Shape, coupon_id: str) -> Shape:
+    """A coupon applied to the subscription's customer."""
+    return account.make(
+        "discount", "di", "customer.discount.created", customer=subscription["customer"], subscription=None,
+        end=None, start=account.clock(), source={"type": "coupon", "coupon": coupon_id},
+    )  # fmt: skip
+
+
 def settle(account: Account, source: Shape, *, fee: int = 0, told: bool = True) -> Shape:
     """What a charge or refund moves on the balance, seconds after it was made."""
     sign = -1 if source["object"] == "refund" else 1

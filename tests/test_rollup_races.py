@@ -1,8 +1,14 @@
 """What is written at once, and who refreshes meanwhile: no change is lost, and no figure is ever wrong."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from random import Random
 from threading import Event
 from typing import Any
 
@@ -110,3 +116,68 @@ def test_what_a_backup_of_another_server_has_queued_is_made_anew(pipeline, conne
     connection.execute("UPDATE rollup_queue SET queued_by = '9000000000'")
     refreshed(connection)
     assert differences(connection) == []
+
+
+# ------------------------------------------------------------------ several at once, and killed ones
+
+
+def test_refreshers_and_drains_at_once_leave_nothing_wrong(pipeline, connection, settings):
+    deliveries = list(EVENTS)
+    Random(1).shuffle(deliveries)
+    done = False
+
+    def keep_refreshing(_: int) -> None:
+        with psycopg.connect(settings.database_url, autocommit=True) as own:
+            refresher = Refresher(own)
+            while not done:
+                refresher.refresh(5)
+
+    with ThreadPoolExecutor(2) as pool:
+        running = [pool.submit(keep_refreshing, number) for number in range(2)]
+        try:
+            for start in range(0, len(deliveries), 25):
+                pipeline.deliver(*deliveries[start : start + 25])
+                pipeline.run()
+        finally:
+            done = True
+        for each in running:
+            each.result()
+    refreshed(connection)
+    assert (waiting(connection).buckets, differences(connection)) == (0, [])
+
+
+def test_a_killed_refresher_leaves_what_it_took_in_the_queue(pipeline, connection, settings):
+    pipeline.deliver(*EVENTS)
+    pipeline.run()
+    program = (
+        "import sys, psycopg; connection = psycopg.connect(sys.argv[1]);"
+        "made = connection.execute('SELECT refresh_rollups(1000, pg_current_snapshot())').fetchone();"
+        "print(made[0], flush=True);"
+        "sys.stdin.read()"
+    )
+    queued = waiting(connection).buckets
+    with subprocess.Popen(
+        [sys.executable, "-c", program, settings.database_url], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as killed:
+        assert killed.stdout
+        assert int(killed.stdout.readline()) > 0  # it has made them anew, and not committed
+        os.kill(killed.pid, signal.SIGKILL)
+        killed.wait()
+    assert waiting(connection).buckets == queued
+    refreshed(connection)
+    assert (waiting(connection).buckets, differences(connection)) == (0, [])
+
+
+def test_the_process_keeps_up_with_the_rows_and_stops_when_it_is_told(pipeline, connection, settings):
+    environment = {**os.environ, "DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url}
+    program = [sys.executable, "-m", "workers.command", "refresher"]
+    with subprocess.Popen(program, env=environment, stderr=subprocess.PIPE) as process:
+        pipeline.deliver(*EVENTS)
+        pipeline.run()
+        deadline = time.monotonic() + 30
+        while waiting(connection).buckets and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.terminate()
+        _, said = process.communicate(timeout=20)
+        assert (process.returncode, said) == (0, b"")
+    assert (waiting(connection).buckets, differences(connection)) == (0, [])

@@ -97,8 +97,6 @@ def _value(kind: pa.DataType, value: Any) -> Any:
         return [_value(kind.value_type, each) for each in value]
     if pa.types.is_decimal(kind):
         return _decimal(kind, value)
-    if pa.types.is_string(kind):
-        return value
     return value
 
 

@@ -38,8 +38,9 @@ def main(settings: Settings) -> None:
             if database is None or database.closed:
                 database = dial(settings.database_url)
                 refresher = Refresher(database)
-            refresher.look()
-            if began >= due:
+            if began < due:
+                refresher.look()
+            else:
                 while refresher.refresh() == AT_ONCE and not stop.is_set():
                     pass
                 ended = monotonic()

@@ -153,10 +153,8 @@ def _json_value(kind: str, value: Any) -> Any:
             return [_json_value(kind.removesuffix("[]"), each) for each in value]
         case str() if kind in NUMBERS:
             return orjson.Fragment(value) if _NUMBER.fullmatch(value) else value
-        case str() if kind in (
-            "json",
-            "jsonb",
-        ):  # json is kept as written: a line's end is one between its parts
+        case str() if kind in ("json", "jsonb"):
+            # json is kept as it was written; a line's end in it is one between its parts.
             return orjson.Fragment(value.replace("\r", " ").replace("\n", " "))
         case str() if kind == "timestamptz":
             return value.replace(" ", "T", 1).removesuffix("+00") + "Z" if value.endswith("+00") else value
