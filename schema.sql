@@ -1822,6 +1822,17 @@ COMMENT ON COLUMN scheduled_churn.feedback IS 'What the customer chose as the re
 COMMENT ON COLUMN scheduled_churn.comment IS 'What the customer wrote about it.';
 COMMENT ON COLUMN scheduled_churn.voluntary IS 'Whether the customer chose to go, as Stripe''s reason says, or asked for it where there is none; null where that says nothing.';
 
+CREATE OR REPLACE FUNCTION stopping_cause(status text, collection_pause text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE
+    WHEN status NOT IN ('active', 'past_due') THEN status
+    WHEN collection_pause IN ('void', 'mark_uncollectible') THEN 'collection_paused'
+    ELSE 'free'
+END;
+COMMENT ON FUNCTION stopping_cause IS 'Why a subscription does not count as recurring revenue in a state: the status, collection_paused, or free.
+status: Stripe''s status; null where nothing changed in that instant.
+collection_pause: what happens to its invoices while its collection is paused; null where it is not.';
+
 -- Few have a customer's discount or wait for a payment; of the others their own events tell everything.
 CREATE OR REPLACE VIEW churn AS
 SELECT stopped.account, stopped.livemode, stopped.subscription_id, stopped.churned_at, stopped.requested_at,
@@ -1837,11 +1848,7 @@ WHERE NOT stopped.awaits_payment AND NOT EXISTS (
 )
 UNION ALL
 SELECT concerned.account, concerned.livemode, concerned.subscription_id, last.until, stopped.requested_at,
-    coalesce(stopped.cause, CASE
-        WHEN following.status NOT IN ('active', 'past_due') THEN following.status
-        WHEN following.collection_pause IN ('void', 'mark_uncollectible') THEN 'collection_paused'
-        ELSE 'free'
-    END),
+    coalesce(stopped.cause, stopping_cause(following.status, following.collection_pause)),
     stopped.voluntary, stopped.reason, stopped.feedback, stopped.comment, last.customer_id, latest.user_id,
     last.plan_type, last.price_id, last.interval, last.interval_count, last.currency,
     half_even(round(last.amount, 10))::bigint, last.incomplete, latest.started_at,
@@ -2633,11 +2640,7 @@ BEGIN ATOMIC
         ORDER BY stopped.monthly_amount DESC, stopped.subscription_id LIMIT 1
     ) AS told ON true
     LEFT JOIN LATERAL (  -- of one that came back since there is no row of churn, but what it went through is kept
-        SELECT CASE
-            WHEN version.status NOT IN ('active', 'past_due') THEN version.status
-            WHEN version.collection_pause IN ('void', 'mark_uncollectible') THEN 'collection_paused'
-            ELSE 'free'
-        END AS cause
+        SELECT stopping_cause(version.status, version.collection_pause) AS cause
         FROM subscription_versions AS version
         WHERE told.cause IS NULL
             AND version.account = gone.account AND version.livemode = gone.livemode
@@ -5329,16 +5332,13 @@ BEGIN
         'user_access_at', 'user_access_as_of',
         'exact_amount', 'discount_off', 'default_livemode', 'chosen', 'period_starts',
         'bucket_of', 'payment_facts', 'settlement_facts', 'payments_rolled_up', 'settlements_rolled_up',
+        'given_back', 'formal_dispute',
         'rolled_up_spans', 'unrolled_spans', 'payment_sums', 'settlement_sums', 'paying_customers',
         'payment_metrics', 'payments_as_of', 'payment_failures', 'refund_metrics', 'dispute_metrics',
         'balance_metrics',
         'currency_decimals', 'half_even', 'fx_rate',
         'target_currency', 'converted_amount', 'payment_metrics_converted', 'mrr_daily_converted',
-        'mrr_waterfall_converted'
-    ] LOOP
-        EXECUTE format('GRANT EXECUTE ON FUNCTION %I TO hooklog_analyst', readable);
-    END LOOP;
-    FOREACH readable IN ARRAY ARRAY[
+        'mrr_waterfall_converted', 'stopping_cause',
         'ledger_movements', 'ledger_totals', 'begun_periods', 'ledger_periods', 'lost_customers',
         'mrr_daily', 'mrr_waterfall', 'churned_customers', 'churn_metrics', 'churn_reasons', 'arpu', 'ltv',
         'quick_ratio', 'mrr_as_of', 'subscriptions_as_of', 'mrr_by_plan', 'subscription_metrics',
