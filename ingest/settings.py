@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import PydanticCustomError
 
 from ingest.event import DEFAULT_ACCOUNT
 from ingest.refusal import Refusal
@@ -19,8 +20,26 @@ BILLING_CYCLES = {"MONTHLY": "month", "YEARLY": "year"}
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9_]{0,62}")
 _PRICE = re.compile(r"STRIPE_PRICE_(BASIC|PRO|ENTERPRISE)_(MONTHLY|YEARLY)")
 
-POSTGRES = r"^(postgres(ql)?://|[a-z_]+ *=)"
-"""How a database is named to libpq: by a URL, or by `host=… dbname=…`."""
+
+def _names_a_database(value: str) -> str:
+    if not re.match(r"postgres(ql)?://|[a-z_]+ *=", value):
+        raise PydanticCustomError(
+            "database", "names no database: set postgresql://user:password@host/name, or host=… dbname=…"
+        )
+    return value
+
+
+Database = Annotated[str, AfterValidator(_names_a_database)]
+"""How a database is named to libpq. Nothing here shows it, since it may hold a password."""
+
+
+def _names_a_redis(value: str) -> str:
+    if not re.match(r"(rediss?|unix)://", value):
+        raise PydanticCustomError("redis", "names no Redis: set redis://host:6379/0, rediss://… or unix://…")
+    return value
+
+
+RedisUrl = Annotated[str, AfterValidator(_names_a_redis)]
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Bytes = Annotated[int, Field(gt=0)]
@@ -68,11 +87,11 @@ class Settings(BaseModel):
     dashboard_secret: SecretStr | None = None
     dashboard_url: str | None = None
     dashboard_proxies: str = ""
-    redis_url: str | None = None
+    redis_url: RedisUrl | None = None
     redis_port: Port = 0
-    rq_redis_url: str | None = None
-    database_url: str | None = Field(None, pattern=POSTGRES)
-    analyst_database_url: str | None = Field(None, pattern=POSTGRES)
+    rq_redis_url: RedisUrl | None = None
+    database_url: Database | None = None
+    analyst_database_url: Database | None = None
     database_port: Port = 0
     allow_undurable: bool = False
     wait_replicas: int = Field(0, ge=0)

@@ -18,8 +18,19 @@ def test_every_wrong_variable_is_named() -> None:
 def test_what_names_no_database_is_said_without_being_told(variable: str) -> None:
     for named in ("postgres://u:p@h/d", "postgresql:///d", "host=h dbname=d"):
         assert named in Settings.from_environment({variable: named}).model_dump().values()
-    with pytest.raises(InvalidSettings, match=f"^{variable}: ") as refused:
+    with pytest.raises(
+        InvalidSettings, match=f"^{variable}: names no database: set postgresql://"
+    ) as refused:
         Settings.from_environment({variable: "postgres//hooklog:secret@localhost/hooklog"})
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("variable", ["REDIS_URL", "RQ_REDIS_URL"])
+def test_what_names_no_redis_is_said_without_being_told(variable: str) -> None:
+    for named in ("redis://h:6379/0", "rediss://u:p@h/0", "unix:///run/redis.sock"):
+        assert named in Settings.from_environment({variable: named}).model_dump().values()
+    with pytest.raises(InvalidSettings, match=f"^{variable}: names no Redis: set redis://") as refused:
+        Settings.from_environment({variable: "hooklog:secret@localhost:6379"})
     assert "secret" not in str(refused.value)
 
 
