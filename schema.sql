@@ -1833,7 +1833,8 @@ COMMENT ON FUNCTION stopping_cause IS 'Why a subscription does not count as recu
 status: Stripe''s status; null where nothing changed in that instant.
 collection_pause: what happens to its invoices while its collection is paused; null where it is not.';
 
--- Few have a customer's discount or wait for a payment; of the others their own events tell everything.
+-- Few have a customer's discount or wait for a payment; of the others their own events tell everything. A subscription or
+-- a customer is looked up without a look at the rest.
 CREATE OR REPLACE VIEW churn AS
 SELECT stopped.account, stopped.livemode, stopped.subscription_id, stopped.churned_at, stopped.requested_at,
     stopped.cause, stopped.voluntary, stopped.reason, stopped.feedback, stopped.comment, stopped.customer_id, stopped.user_id,
@@ -1849,15 +1850,15 @@ WHERE NOT stopped.awaits_payment AND NOT EXISTS (
 UNION ALL
 SELECT concerned.account, concerned.livemode, concerned.subscription_id, last.until, stopped.requested_at,
     coalesce(stopped.cause, stopping_cause(following.status, following.collection_pause)),
-    stopped.voluntary, stopped.reason, stopped.feedback, stopped.comment, last.customer_id, latest.user_id,
+    stopped.voluntary, stopped.reason, stopped.feedback, stopped.comment, concerned.customer_id, latest.user_id,
     last.plan_type, last.price_id, last.interval, last.interval_count, last.currency,
     half_even(round(last.amount, 10))::bigint, last.incomplete, latest.started_at,
     last.until - coalesce(latest.started_at, latest.created_at), latest.created_at, latest.source, latest.updated_at,
     latest.stale
 FROM (
-    SELECT account, livemode, subscription_id FROM stopped_subscriptions WHERE awaits_payment
+    SELECT account, livemode, subscription_id, customer_id FROM stopped_subscriptions WHERE awaits_payment
     UNION
-    SELECT version.account, version.livemode, version.subscription_id
+    SELECT version.account, version.livemode, version.subscription_id, version.customer_id
     FROM customer_discounts AS inherited
     JOIN subscription_versions AS version USING (account, livemode, customer_id)
     WHERE inherited.subtracts IS NOT false
@@ -1867,7 +1868,7 @@ CROSS JOIN LATERAL (
     FROM subscription_mrr AS span
     JOIN subscription_versions AS version USING (account, livemode, subscription_id, number)
     WHERE span.account = concerned.account AND span.livemode = concerned.livemode
-        AND span.subscription_id = concerned.subscription_id
+        AND span.subscription_id = concerned.subscription_id AND span.customer_id = concerned.customer_id
         -- What is metered is never free.
         AND (span.amount <> 0 OR span.incomplete OR (version.counts AND version.monthly_amount = 0))
     ORDER BY span.number DESC, span.since DESC LIMIT 1
