@@ -4121,6 +4121,7 @@ BEGIN
 END
 $$;
 
+-- By the name of these triggers workers/rollups.py knows which tables feed the rollups.
 DO $$
 DECLARE
     fed record;

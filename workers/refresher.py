@@ -13,6 +13,8 @@ from workers.database import dial
 from workers.rollups import AT_ONCE, Refresher
 
 LOOK_SECONDS = 1.0
+"""So often it looks who has ended that was writing."""
+
 REST_SECONDS = 2.0
 REST = 4.0
 """It rests this many times as long as it worked, as the newest bucket is made anew every time."""
