@@ -53,6 +53,7 @@ REFUSED = (
     "SELECT lo_export(1, '/tmp/own')",
     "SELECT lo_from_bytea(0, 'a')",
     "SELECT lo_create(0)",
+    "SELECT pg_logical_emit_message(false, 'own', repeat('a', 99))",
     "SELECT pg_advisory_lock(1)",
     "SELECT pg_try_advisory_xact_lock_shared(1, 2)",
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'hooklog'",

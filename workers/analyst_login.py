@@ -1,7 +1,8 @@
 """The embedded server's log-in for analysts, set right at each start: it reads, and is in nobody's way.
 
-Postgres lets everybody do more than read: make large objects, and take the advisory locks that a drain waits
-for. And a role may change what its sessions begin with, also for whoever comes next.
+Postgres lets everybody do more than read: make large objects, write messages into its WAL, and take the
+advisory locks that a drain waits for. And a role may change what its sessions begin with, also for whoever
+comes next.
 """
 
 import psycopg
@@ -31,7 +32,8 @@ BEGIN
         SELECT routine.oid::regprocedure AS routine FROM pg_proc AS routine
         WHERE routine.pronamespace = 'pg_catalog'::regnamespace
             AND has_function_privilege('public', routine.oid, 'EXECUTE')
-            AND routine.proname ~ '^(pg_(try_)?advisory_.*|lo_creat|lo_create|lo_from_bytea)$'
+            AND routine.proname
+                ~ '^(pg_(try_)?advisory_.*|pg_logical_emit_message|lo_creat|lo_create|lo_from_bytea)$'
     LOOP
         EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', each.routine);
     END LOOP;
