@@ -154,15 +154,26 @@ def test_a_query_that_takes_too_long_ends(run: Run) -> None:
     assert "longer than --timeout" in run("query", "--timeout", "0.05", "SELECT pg_sleep(10)").output
 
 
-def test_ctrl_c_ends_the_query_at_the_server(settings: Settings, database: Connection) -> None:
-    marker = f"SELECT '{settings.log_prefix}', pg_sleep(60)"
-    running = f"SELECT FROM pg_stat_activity WHERE query = $q${marker}$q$ AND state = 'active'"
-    with started("query", marker, settings=settings) as process:
-        until(lambda: database.execute(running).rowcount == 1)
-        process.send_signal(signal.SIGINT)
+@pytest.mark.parametrize(("signalled", "code"), [(signal.SIGINT, 1), (signal.SIGTERM, 128 + signal.SIGTERM)])
+def test_whoever_ends_the_command_ends_the_query_at_the_server(
+    settings: Settings, database: Connection, signalled: signal.Signals, code: int
+) -> None:
+    # As if the request to cancel had come before the server began with the query.
+    database.execute(
+        """
+        CREATE FUNCTION not_to_be_canceled() RETURNS void LANGUAGE plpgsql AS $$
+        BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN PERFORM pg_sleep(60); END $$;
+        GRANT EXECUTE ON FUNCTION not_to_be_canceled TO hooklog_analyst
+        """
+    )
+    asked = f"SELECT '{settings.log_prefix}', not_to_be_canceled()"
+    running = f"SELECT FROM pg_stat_activity WHERE query = $q${asked}$q$ AND wait_event = 'PgSleep'"
+    with started("query", asked, settings=settings) as process:
+        until(lambda: database.execute(running).rowcount)
+        process.send_signal(signalled)
         process.communicate(timeout=20)
-        assert process.returncode == 1
-    until(lambda: database.execute(running).rowcount == 0)
+    assert code == process.returncode
+    until(lambda: not database.execute(running).rowcount)
 
 
 @pytest.mark.parametrize("form", ["--csv", "--json"])

@@ -6,8 +6,12 @@ against accidents; who holds the rights of DATABASE_URL has them, whatever a ses
 """
 
 import math
+import os
+import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from types import FrameType
 from typing import Any
 
 import psycopg
@@ -67,11 +71,46 @@ def reading(settings: Settings, timeout: float | None = None) -> Iterator[Connec
             _become_analyst(connection)
         for name, value in {**WRITTEN, **chosen}.items():
             connection.execute("SELECT set_config(%s, %s, true)", [name, value])
+        _notice_a_client_that_left(connection)
         _find_tables(connection)
         try:
-            yield connection
+            with _interruptible(connection):
+                yield connection
         finally:
             _leave(connection)
+
+
+def _notice_a_client_that_left(connection: Connection) -> None:
+    with suppress(InvalidParameterValue), connection.transaction():  # a server whose system cannot tell
+        connection.execute("SELECT set_config('client_connection_check_interval', '1s', true)")
+
+
+@contextmanager
+def _interruptible(connection: Connection) -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM hang up, at which the server ends the query.
+
+    psycopg alone would ask the server to cancel it, once, and then wait: for the query's whole time, where
+    the request came before the server had begun with it.
+    """
+    ended: BaseException | None = None
+
+    def hang_up(number: int, _frame: FrameType | None) -> None:
+        nonlocal ended
+        ended = KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)
+        with socket.socket(fileno=os.dup(connection.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
+        raise ended
+
+    before = {number: signal.signal(number, hang_up) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except psycopg.OperationalError:
+        if ended:
+            raise ended from None
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _leave(connection: Connection) -> None:

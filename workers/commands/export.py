@@ -1,6 +1,5 @@
 """`hooklog export`: a table, a view or a function's rows into a file."""
 
-import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -56,7 +55,7 @@ def export(
         raise click.UsageError("Parquet needs a file: --output FILE.parquet")
     if spreadsheet and form != "csv":
         raise click.UsageError("--spreadsheet goes with --format csv")
-    with _terminated_in_order(), reading(settings_for_reading(), timeout) as connection:
+    with reading(settings_for_reading(), timeout) as connection:
         query = query_of(connection, what, where, _utc(since), _utc(until), for_spreadsheets=spreadsheet)
         terminal = Console(stderr=True)
         columns = (SpinnerColumn(), TextColumn("{task.completed:,} rows"), TimeElapsedColumn())
@@ -72,20 +71,6 @@ def export(
 
 def _utc(instant: datetime | None) -> datetime | None:
     return instant and instant.replace(tzinfo=UTC)
-
-
-@contextmanager
-def _terminated_in_order() -> Iterator[None]:
-    """SIGTERM, as of timeout(1), ends the block by an exception: no part of a file is left, and no query."""
-
-    def end(number: int, _: object) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
