@@ -42,6 +42,7 @@ def test_a_search_leads_to_a_life_that_tells_what_the_tables_say(page: Page, sit
 
 
 def test_an_event_that_was_searched_is_in_sight(page: Page, site: Site) -> None:
+    page.goto(site.address)
     page.get_by_role("searchbox").fill("evt_dispute")
     page.get_by_role("button", name="Search").click()
     expect(page.locator("#evt_dispute")).to_be_in_viewport()
