@@ -55,7 +55,7 @@ FIGURES = (
         title="Trials that became customers",
         function="trial_conversion",
         query="""
-        SELECT period_start, currency, trials_ended, converted, trial_conversion_rate, undecided
+        SELECT period_start, currency, trials_ended, converted, trial_conversion_rate, undecided, incomplete
         FROM trial_conversion(%(since)s, %(until)s, %(by)s,
             %(currency)s, %(source)s, %(livemode)s, %(time_zone)s)
         ORDER BY period_start
@@ -66,9 +66,10 @@ FIGURES = (
             Column("converted", Kind.COUNT),
             Column("trial_conversion_rate", Kind.RATE, "Rate"),
             Column("undecided", Kind.COUNT),
+            Column("incomplete", Kind.COUNT),
         ),
         chart=Periods((Series("trial_conversion_rate", "good", look="line"),)),
-        incomplete=("undecided",),
+        incomplete=("undecided", "incomplete"),
         empty="No trial ended in this range and currency.",
     ),
     Figure(

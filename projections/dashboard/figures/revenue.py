@@ -93,7 +93,7 @@ FIGURES = (
         function="churn_metrics",
         query="""
         SELECT period_start, currency, customers_start, lost_customers, customer_churn_rate,
-            subscriber_churn_rate_stripe, gross_mrr_churn_rate, net_mrr_churn_rate
+            subscriber_churn_rate_stripe, gross_mrr_churn_rate, net_mrr_churn_rate, incomplete
         FROM churn_metrics(%(since)s, %(until)s, %(by)s,
             %(currency)s, %(source)s, %(livemode)s, %(time_zone)s)
         ORDER BY period_start
@@ -106,6 +106,7 @@ FIGURES = (
             Column("subscriber_churn_rate_stripe", Kind.RATE, "Subscribers (Stripe's)"),
             Column("gross_mrr_churn_rate", Kind.RATE, "MRR, gross"),
             Column("net_mrr_churn_rate", Kind.RATE, "MRR, net"),
+            Column("incomplete", Kind.COUNT),
         ),
         chart=Periods(
             (
@@ -114,6 +115,7 @@ FIGURES = (
                 Series("net_mrr_churn_rate", "accent", look="line"),
             )
         ),
+        incomplete=("incomplete",),
         empty=NO_REVENUE,
     ),
     Figure(
@@ -122,7 +124,7 @@ FIGURES = (
         function="churn_metrics",
         query="""
         SELECT period_start, currency, mrr_start, expansion, reactivation, contraction, churn,
-            gross_revenue_retention, net_revenue_retention
+            gross_revenue_retention, net_revenue_retention, incomplete
         FROM churn_metrics(%(since)s, %(until)s, %(by)s,
             %(currency)s, %(source)s, %(livemode)s, %(time_zone)s)
         ORDER BY period_start
@@ -136,6 +138,7 @@ FIGURES = (
             Column("churn", Kind.MONEY),
             Column("gross_revenue_retention", Kind.RATE, "Gross"),
             Column("net_revenue_retention", Kind.RATE, "Net"),
+            Column("incomplete", Kind.COUNT),
         ),
         chart=Periods(
             (
@@ -143,6 +146,7 @@ FIGURES = (
                 Series("gross_revenue_retention", "quiet", look="line"),
             )
         ),
+        incomplete=("incomplete",),
         empty=NO_REVENUE,
     ),
     Figure(
