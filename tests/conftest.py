@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from click.testing import CliRunner, Result
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 from redis import Redis
@@ -20,6 +21,7 @@ from redis import Redis
 from ingest.settings import Settings
 from tests.paying import APRIL, MARCH
 from tests.pipeline import Delivery, Pipeline
+from workers.command import hooklog
 from workers.database import Connection, apply_schema, connect
 from workers.servers.embedded import embedded
 
@@ -124,6 +126,15 @@ def connection(settings: Settings) -> Iterator["psycopg.Connection[Any]"]:
     assert settings.database_url is not None
     with psycopg.connect(settings.database_url, autocommit=True) as connection:
         yield connection
+
+
+@pytest.fixture
+def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """`run("query", …)`: a command, on the test's database by the rights of its owner."""
+    assert settings.database_url is not None
+    monkeypatch.setenv("DATABASE_URL", settings.database_url)
+    monkeypatch.delenv("ANALYST_DATABASE_URL", raising=False)
+    return lambda *arguments, **given: CliRunner().invoke(hooklog, arguments, **given)
 
 
 @pytest.fixture

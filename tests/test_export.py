@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from ingest.settings import Settings
 from tests.events import NOW, customer, event
@@ -21,7 +21,6 @@ from tests.running import started
 from tests.web_process import until
 from workers import fx_load, parquet
 from workers.analyst import reading
-from workers.command import hooklog
 from workers.database import Connection
 from workers.ecb import parse
 from workers.result import Result as Rows
@@ -32,11 +31,8 @@ NAMES = ('=HYPERLINK("http://evil")', "-5", "+49 30", "@sum", 'Ada, "Lady"', "\t
 
 
 @pytest.fixture
-def run(settings: Settings, monkeypatch: pytest.MonkeyPatch, pipeline: Pipeline) -> Run:
+def run(run: Run, settings: Settings, pipeline: Pipeline) -> Run:
     """`run(…)` exports from a database of eight customers and three days of rates."""
-    assert settings.database_url
-    monkeypatch.setenv("DATABASE_URL", settings.database_url)
-    monkeypatch.delenv("ANALYST_DATABASE_URL", raising=False)
     pipeline.deliver(
         *(
             event("customer.created", customer(id=f"cus_{n}", name=name, created=NOW + n, balance=-n))
@@ -45,7 +41,7 @@ def run(settings: Settings, monkeypatch: pytest.MonkeyPatch, pipeline: Pipeline)
     )
     list(fx_load.append(settings, [(told, 1) for told in parse(HISTORY)]))
     pipeline.run()
-    return lambda *arguments: CliRunner().invoke(hooklog, ["export", *arguments])
+    return lambda *arguments: run("export", *arguments)
 
 
 def exported(result: Result) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import psycopg
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
 
 from ingest.settings import Settings
 from tests.events import customer, event
@@ -14,20 +14,10 @@ from tests.pipeline import Pipeline
 from tests.running import started
 from tests.web_process import until
 from workers.analyst import NoAnalyst, reading
-from workers.command import hooklog
 from workers.database import Connection
 from workers.printable import printable
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """`run("query", …)` on the test's database."""
-    assert settings.database_url
-    monkeypatch.setenv("DATABASE_URL", settings.database_url)
-    monkeypatch.delenv("ANALYST_DATABASE_URL", raising=False)
-    return lambda *arguments, **given: CliRunner().invoke(hooklog, arguments, **given)
 
 
 def test_an_answer_is_a_table_with_amounts_as_they_are(run: Run) -> None:

@@ -8,27 +8,16 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from click.testing import Result as Outcome
 
 from ingest.settings import Settings
 from workers import parquet
 from workers.analyst import reading
-from workers.command import hooklog
 from workers.database import Connection
 from workers.parquet import NotInParquet
 from workers.result import Result
 
 Run = Callable[..., Outcome]
-
-
-@pytest.fixture
-def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """`run("query", …)` with the rights of the database's owner, who takes those of analysts."""
-    assert settings.database_url
-    monkeypatch.setenv("DATABASE_URL", settings.database_url)
-    monkeypatch.delenv("ANALYST_DATABASE_URL", raising=False)
-    return lambda *arguments, **given: CliRunner().invoke(hooklog, arguments, **given)
 
 
 STACKED = "1) TO STDOUT; COMMIT; RESET ROLE; CREATE TABLE own (); COPY (SELECT 1"
