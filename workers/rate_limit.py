@@ -52,10 +52,14 @@ class RateLimit:
 
     def wait(self, endpoint: str, share: float) -> None:
         """Return when a call of this endpoint may begin that may fill this share of the limits."""
+        while pause := self.admit(endpoint, share):
+            time.sleep(pause / 1e6)
+
+    def admit(self, endpoint: str, share: float) -> int:
+        """Admit a call at once and return 0, or return the microseconds until it is worth asking again."""
         limits = [max(1, int(limit * share)) for limit in (self.limit, min(ENDPOINT_LIMIT, self.limit))]
         keys = [f"{self.tag}:calls", f"{self.tag}:calls:{endpoint}"]
-        while pause := cast(int, self._admit(keys=keys, args=[uuid4().hex, *limits])):
-            time.sleep(pause / 1e6)
+        return cast(int, self._admit(keys=keys, args=[uuid4().hex, *limits]))
 
 
 def is_live(settings: Settings) -> bool:
