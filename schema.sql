@@ -2231,6 +2231,24 @@ option: what the error calls it.
 value: what was given; null is no choice.
 choices: what may be given.';
 
+CREATE OR REPLACE FUNCTION source_label(source text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN replace(lower(source), '-', '_');
+COMMENT ON FUNCTION source_label IS 'A source as it is stored: what came by /webhooks/my-shop or /webhooks/My_Shop is of my_shop.
+source: the last part of /webhooks/{source}.';
+
+CREATE OR REPLACE FUNCTION is_range(since timestamptz, until timestamptz) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+BEGIN
+    IF until < since THEN
+        RAISE EXCEPTION 'until is before since: % and %', until, since USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION is_range IS 'True, or an error where a range ends before it begins.';
+
 -- A period begins with the first instant of its first local day. That is what AT TIME ZONE gives, also where clocks
 -- skip midnight; only where they are set back and midnight comes twice it gives the second, so the first is looked for.
 CREATE OR REPLACE FUNCTION period_starts(
@@ -2245,6 +2263,7 @@ BEGIN
     IF since IS NULL OR until IS NULL OR time_zone IS NULL THEN
         RAISE EXCEPTION 'since, until and time_zone may not be null' USING ERRCODE = 'null_value_not_allowed';
     END IF;
+    PERFORM is_range(since, until);
     PERFORM now() AT TIME ZONE time_zone;  -- an unknown one is an error, for an empty range, too
     IF "by" = 'all' THEN
         RETURN QUERY SELECT since, until WHERE since < until;
@@ -2368,7 +2387,7 @@ BEGIN ATOMIC
         movement.subscription_ids, movement.plan_type, movement.price_id
     FROM mrr_movements AS movement
     WHERE movement.livemode = (SELECT coalesce(ledger_movements.livemode, default_livemode()))
-        AND (ledger_movements.currency IS NULL OR movement.currency = ledger_movements.currency)
+        AND (ledger_movements.currency IS NULL OR movement.currency = lower(ledger_movements.currency))
         AND (ledger_movements.source IS NULL OR (movement.account, movement.customer_id, movement.currency) IN (
             SELECT first.account, first.customer_id, first.currency
             FROM (
@@ -2378,7 +2397,7 @@ BEGIN ATOMIC
                 WHERE begun.livemode = (SELECT coalesce(ledger_movements.livemode, default_livemode()))
                 ORDER BY begun.account, begun.customer_id, begun.currency, begun.at, begun.kind <> 'opening'
             ) AS first
-            WHERE first.source = ledger_movements.source
+            WHERE first.source = source_label(ledger_movements.source)
         ));
 END;
 COMMENT ON FUNCTION ledger_movements IS 'The movements of mrr_movements that a figure is a sum of, those that are due in the future, too. A customer''s ledger is over all endpoints, so a filter by source takes whole ledgers: those whose first movement the endpoint told of. So every customer belongs to one source for ever, the sources add up to the whole, and start + movements = end holds in each.
@@ -2632,6 +2651,7 @@ BEGIN ATOMIC
             AS movement
         WHERE movement.kind = 'churn' AND movement.at >= churned_customers.since
             AND movement.at < least(churned_customers.until, now())
+            AND is_range(churned_customers.since, churned_customers.until)
     ) AS gone
     LEFT JOIN LATERAL (
         SELECT stopped.cause, stopped.voluntary, stopped.reason, stopped.feedback, stopped.comment
@@ -3039,7 +3059,7 @@ BEGIN ATOMIC
         count(*) FILTER (WHERE state.incomplete)
     FROM subscriptions_as_of(mrr_by_plan.instant) AS state
     WHERE state.counts AND state.livemode = (SELECT coalesce(mrr_by_plan.livemode, default_livemode()))
-        AND (mrr_by_plan.currency IS NULL OR state.currency = mrr_by_plan.currency)
+        AND (mrr_by_plan.currency IS NULL OR state.currency = lower(mrr_by_plan.currency))
         AND (mrr_by_plan.source IS NULL OR (state.account, state.customer_id, state.currency) IN (
             SELECT movement.account, movement.customer_id, movement.currency
             FROM ledger_movements(mrr_by_plan.currency, mrr_by_plan.source, mrr_by_plan.livemode) AS movement
@@ -3094,10 +3114,10 @@ BEGIN ATOMIC
             AND latest.id = version.subscription_id
         CROSS JOIN LATERAL (SELECT version.status IN ('canceled', 'incomplete_expired') AS ended) AS over
         WHERE version.livemode = (SELECT coalesce(subscription_metrics.livemode, default_livemode()))
-            AND (subscription_metrics.currency IS NULL OR version.currency = subscription_metrics.currency)
+            AND (subscription_metrics.currency IS NULL OR version.currency = lower(subscription_metrics.currency))
             AND (subscription_metrics.source IS NULL OR (version.account, version.subscription_id) IN (
                 SELECT first.account, first.subscription_id FROM subscription_versions AS first
-                WHERE first.number = 0 AND first.source = subscription_metrics.source
+                WHERE first.number = 0 AND first.source = source_label(subscription_metrics.source)
                     AND first.livemode = (SELECT coalesce(subscription_metrics.livemode, default_livemode()))
             ))
     ), change AS (
@@ -3131,10 +3151,10 @@ BEGIN ATOMIC
         WHERE (span.amount <> 0 OR span.incomplete) AND edge.at IS NOT NULL
             AND span.since < coalesce(span.until, 'infinity')
             AND span.livemode = (SELECT coalesce(subscription_metrics.livemode, default_livemode()))
-            AND (subscription_metrics.currency IS NULL OR span.currency = subscription_metrics.currency)
+            AND (subscription_metrics.currency IS NULL OR span.currency = lower(subscription_metrics.currency))
             AND (subscription_metrics.source IS NULL OR (span.account, span.subscription_id) IN (
                 SELECT first.account, first.subscription_id FROM subscription_versions AS first
-                WHERE first.number = 0 AND first.source = subscription_metrics.source
+                WHERE first.number = 0 AND first.source = source_label(subscription_metrics.source)
                     AND first.livemode = (SELECT coalesce(subscription_metrics.livemode, default_livemode()))
             ))
     ), moved AS MATERIALIZED (
@@ -3212,12 +3232,12 @@ BEGIN ATOMIC
             AND following.subscription_id = version.subscription_id AND following.number = version.number + 1
         WHERE version.status = 'trialing' AND following.status <> 'trialing'
             AND version.livemode = (SELECT coalesce(trial_conversion.livemode, default_livemode()))
-            AND (trial_conversion.currency IS NULL OR version.currency = trial_conversion.currency)
+            AND (trial_conversion.currency IS NULL OR version.currency = lower(trial_conversion.currency))
             AND (trial_conversion.source IS NULL OR EXISTS (
                 SELECT FROM subscription_versions AS first
                 WHERE first.account = version.account AND first.livemode = version.livemode
                     AND first.subscription_id = version.subscription_id AND first.number = 0
-                    AND first.source = trial_conversion.source
+                    AND first.source = source_label(trial_conversion.source)
             ))
     ), outcome AS MATERIALIZED (
         SELECT trial.currency,
@@ -3279,12 +3299,12 @@ BEGIN ATOMIC
             AND following.subscription_id = version.subscription_id AND following.number = version.number + 1
         WHERE version.status = 'past_due'
             AND version.livemode = (SELECT coalesce(dunning_recovery.livemode, default_livemode()))
-            AND (dunning_recovery.currency IS NULL OR version.currency = dunning_recovery.currency)
+            AND (dunning_recovery.currency IS NULL OR version.currency = lower(dunning_recovery.currency))
             AND (dunning_recovery.source IS NULL OR EXISTS (
                 SELECT FROM subscription_versions AS first
                 WHERE first.account = version.account AND first.livemode = version.livemode
                     AND first.subscription_id = version.subscription_id AND first.number = 0
-                    AND first.source = dunning_recovery.source
+                    AND first.source = source_label(dunning_recovery.source)
             ))
     ), figure AS MATERIALIZED (
         SELECT period.period_start, spell.currency,
@@ -3313,6 +3333,7 @@ BEGIN ATOMIC
     FROM period
     CROSS JOIN (SELECT DISTINCT figure.currency FROM figure) AS seen
     LEFT JOIN figure ON figure.period_start = period.period_start AND figure.currency = seen.currency
+    WHERE is_range(dunning_recovery.since, dunning_recovery.until)
     ORDER BY period.period_start, seen.currency;
 END;
 COMMENT ON FUNCTION dunning_recovery IS 'What became of subscriptions whose payments failed, by period and currency. Each subscription counts once a period.
@@ -4269,8 +4290,8 @@ BEGIN ATOMIC
         JOIN payment_rollups AS rolled ON rolled.bucket >= span.first_bucket AND rolled.bucket < span.end_bucket
         WHERE rolled.split = CASE WHEN payment_sums.split IN ('origin', 'plan', 'payment_method') THEN payment_sums.split ELSE 'none' END
             AND rolled.livemode = (SELECT coalesce(payment_sums.livemode, default_livemode()))
-            AND (payment_sums.currency IS NULL OR rolled.currency = payment_sums.currency)
-            AND (payment_sums.source IS NULL OR rolled.source = payment_sums.source)
+            AND (payment_sums.currency IS NULL OR rolled.currency = lower(payment_sums.currency))
+            AND (payment_sums.source IS NULL OR rolled.source = source_label(payment_sums.source))
             AND NOT EXISTS (SELECT FROM rollup_queue WHERE rollup_queue.bucket = rolled.bucket)
         UNION ALL
         SELECT span.period_start, fact.currency, fact.split_value,
@@ -4281,8 +4302,8 @@ BEGIN ATOMIC
         FROM unrolled_spans(payment_sums.since, payment_sums.until, payment_sums."by", payment_sums.time_zone) AS span
         CROSS JOIN LATERAL payment_facts(span.span_start, span.span_end, payment_sums.split) AS fact
         WHERE fact.livemode = (SELECT coalesce(payment_sums.livemode, default_livemode()))
-            AND (payment_sums.currency IS NULL OR fact.currency = payment_sums.currency)
-            AND (payment_sums.source IS NULL OR fact.source = payment_sums.source)
+            AND (payment_sums.currency IS NULL OR fact.currency = lower(payment_sums.currency))
+            AND (payment_sums.source IS NULL OR fact.source = source_label(payment_sums.source))
     ), summed AS (
         SELECT part.period_start, part.currency, part.split_value,
             sum(part.payments)::bigint AS payments, sum(part.attempted)::bigint AS attempted,
@@ -4332,8 +4353,8 @@ BEGIN ATOMIC
         FROM rolled_up_spans(settlement_sums.since, settlement_sums.until, settlement_sums."by", settlement_sums.time_zone) AS span
         JOIN settlement_rollups AS rolled ON rolled.bucket >= span.first_bucket AND rolled.bucket < span.end_bucket
         WHERE rolled.livemode = (SELECT coalesce(settlement_sums.livemode, default_livemode()))
-            AND (settlement_sums.currency IS NULL OR rolled.currency = settlement_sums.currency)
-            AND (settlement_sums.source IS NULL OR rolled.source = settlement_sums.source)
+            AND (settlement_sums.currency IS NULL OR rolled.currency = lower(settlement_sums.currency))
+            AND (settlement_sums.source IS NULL OR rolled.source = source_label(settlement_sums.source))
             AND NOT EXISTS (SELECT FROM rollup_queue WHERE rollup_queue.bucket = rolled.bucket)
         UNION ALL
         SELECT span.period_start, fact.currency,
@@ -4343,8 +4364,8 @@ BEGIN ATOMIC
         FROM unrolled_spans(settlement_sums.since, settlement_sums.until, settlement_sums."by", settlement_sums.time_zone) AS span
         CROSS JOIN LATERAL settlement_facts(span.span_start, span.span_end) AS fact
         WHERE fact.livemode = (SELECT coalesce(settlement_sums.livemode, default_livemode()))
-            AND (settlement_sums.currency IS NULL OR fact.currency = settlement_sums.currency)
-            AND (settlement_sums.source IS NULL OR fact.source = settlement_sums.source)
+            AND (settlement_sums.currency IS NULL OR fact.currency = lower(settlement_sums.currency))
+            AND (settlement_sums.source IS NULL OR fact.source = source_label(settlement_sums.source))
     ), summed AS (
         SELECT part.period_start, part.currency,
             sum(part.refunds)::bigint AS refunds, sum(part.refund_amount)::bigint AS refund_amount,
@@ -4447,7 +4468,7 @@ BEGIN ATOMIC
     ), spread AS MATERIALIZED (
         SELECT paid.account, paid.livemode, paid.payer, paid.currency, paid.split_value, paid.number / 62 AS part,
             bit_or(1::bigint << paid.number % 62)
-                FILTER (WHERE paying_customers.source IS NULL OR paid.source = paying_customers.source) AS periods,
+                FILTER (WHERE paying_customers.source IS NULL OR paid.source = source_label(paying_customers.source)) AS periods,
             min(paid.number) AS first
         FROM paid
         GROUP BY paid.account, paid.livemode, paid.payer, paid.currency, paid.split_value, paid.number / 62
@@ -4467,7 +4488,7 @@ BEGIN ATOMIC
         JOIN payer
             ON payer.account = spread.account AND payer.livemode = spread.livemode AND payer.payer = spread.payer
         WHERE spread.periods IS NOT NULL
-            AND (paying_customers.currency IS NULL OR spread.currency = paying_customers.currency)
+            AND (paying_customers.currency IS NULL OR spread.currency = lower(paying_customers.currency))
         GROUP BY spread.currency, spread.split_value, spread.part, spread.periods, new_in
     )
     SELECT period.period_start, pattern.currency, pattern.split_value, sum(pattern.customers)::bigint,
@@ -4681,8 +4702,8 @@ BEGIN ATOMIC
         WHERE charge.created_at >= payment_failures.since AND charge.created_at < payment_failures.until
             AND (payment_failures.split <> 'decline_code' OR charge.status = 'failed')
             AND charge.livemode = (SELECT coalesce(payment_failures.livemode, default_livemode()))
-            AND (payment_failures.currency IS NULL OR charge.currency = payment_failures.currency)
-            AND (payment_failures.source IS NULL OR charge.source = payment_failures.source)
+            AND (payment_failures.currency IS NULL OR charge.currency = lower(payment_failures.currency))
+            AND (payment_failures.source IS NULL OR charge.source = source_label(payment_failures.source))
         GROUP BY 1, 2, 3
         UNION ALL
         SELECT width_bucket(
@@ -4707,8 +4728,8 @@ BEGIN ATOMIC
         WHERE intent.created_at >= payment_failures.since AND intent.created_at < payment_failures.until
             AND (payment_failures.split <> 'decline_code' OR intent.status NOT IN ('succeeded', 'processing', 'requires_capture'))
             AND intent.livemode = (SELECT coalesce(payment_failures.livemode, default_livemode()))
-            AND (payment_failures.currency IS NULL OR intent.currency = payment_failures.currency)
-            AND (payment_failures.source IS NULL OR intent.source = payment_failures.source)
+            AND (payment_failures.currency IS NULL OR intent.currency = lower(payment_failures.currency))
+            AND (payment_failures.source IS NULL OR intent.source = source_label(payment_failures.source))
             AND (
                 intent.latest_charge_id IS NOT NULL OR intent.last_error_code IS NOT NULL
                 OR intent.status IN ('succeeded', 'processing', 'requires_capture')
@@ -4744,6 +4765,7 @@ BEGIN ATOMIC
         AND summed.split_value = told.split_value
     LEFT JOIN whole ON whole.period_start = period.period_start AND whole.currency = told.currency
     WHERE chosen('split', payment_failures.split, 'decline_code', 'country', 'brand') IS NOT NULL
+        AND is_range(payment_failures.since, payment_failures.until)
     ORDER BY period.period_start, told.currency, coalesce(summed.failed_attempts, 0) DESC, told.split_value;
 END;
 COMMENT ON FUNCTION payment_failures IS 'What failed and why, by period and currency: attempts by when the charge was made, payments by when the PaymentIntent was. Amounts are in minor units, rates are fractions of 1.
@@ -5332,7 +5354,7 @@ BEGIN
     END LOOP;
     FOREACH readable IN ARRAY ARRAY[
         'user_access_at', 'user_access_as_of',
-        'exact_amount', 'discount_off', 'default_livemode', 'chosen', 'period_starts',
+        'exact_amount', 'discount_off', 'default_livemode', 'chosen', 'source_label', 'is_range', 'period_starts',
         'bucket_of', 'payment_facts', 'settlement_facts', 'payments_rolled_up', 'settlements_rolled_up',
         'given_back', 'formal_dispute',
         'rolled_up_spans', 'unrolled_spans', 'payment_sums', 'settlement_sums', 'paying_customers',

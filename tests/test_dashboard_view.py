@@ -45,7 +45,7 @@ def test_weeks_begin_on_monday() -> None:
         ({"from": "26.11.2026"}, "from is a day since"),
         ({"range": "7d", "from": "2026-11-20"}, "not both"),
         ({"from": "2020-01-01", "by": "day"}, "more than 400 periods"),
-        ({"currency": "EUR"}, "currency is three small letters"),
+        ({"currency": "euro"}, "currency is three letters"),
         ({"source": "a b"}, "source is the last part"),
         ({"zone": "../etc/passwd"}, "zone is the name of a time zone"),
         ({"zone": "localtime"}, "zone is the name of a time zone"),
@@ -58,6 +58,11 @@ def test_a_bad_value_is_refused_with_a_sentence_that_does_not_repeat_it(given: d
         view.read(list(given.items()), NOW)
     assert told in str(refused.value)
     assert not any(value in str(refused.value) for value in given.values() if len(value) > 6)
+
+
+def test_a_currency_and_a_source_may_be_written_in_capitals() -> None:
+    assert seen(currency="eur", source="my_shop") == seen(currency="EUR", source="My-Shop")
+    assert "?currency=eur" == seen(currency="EUR").address()
 
 
 def test_a_parameter_that_is_given_twice_is_refused() -> None:

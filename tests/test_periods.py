@@ -78,7 +78,12 @@ def test_all_is_the_range_as_one_period_however_long(database):
 @pytest.mark.parametrize("by", ["day", "all"])
 def test_an_empty_range_has_no_periods(database, by):
     assert periods(database, "2026-01-01+00", "2026-01-01+00", by) == []
-    assert periods(database, "2026-01-02+00", "2026-01-01+00", by) == []
+
+
+@pytest.mark.parametrize("by", ["day", "all"])
+def test_a_range_that_ends_before_it_begins_is_refused(database, by):
+    with pytest.raises(InvalidParameterValue, match="until is before since"):
+        periods(database, "2026-01-02+00", "2026-01-01+00", by)
 
 
 def test_periods_begin_at_the_zones_own_midnight(database):

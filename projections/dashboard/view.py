@@ -1,13 +1,14 @@
 """What a page is about, all of it in its address, so that a view can be shared. Read strictly."""
 
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
+from ingest.settings import label
 from projections.dashboard import display, span
 from projections.dashboard.span import GRANULARITIES, RANGES, Span
 
@@ -15,6 +16,9 @@ PARAMETERS = ("range", "from", "to", "by", "currency", "source", "mode", "zone")
 MODES = {"live": True, "test": False}
 EARLIEST = date(2010, 1, 1)
 """Before Stripe there is nothing to see."""
+
+AS_STORED: Mapping[str, Callable[[str], str]] = {"currency": str.lower, "source": label}
+"""What may be written in more than one way: EUR is eur, and my-shop, as in its webhooks' address, my_shop."""
 
 _CURRENCY = re.compile(r"[a-z]{3}")
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9_]{0,62}")
@@ -104,7 +108,7 @@ def read(query: Sequence[tuple[str, str]], now: datetime) -> View:
     zone = _zone(given, problems)
     by = _one_of(given, "by", GRANULARITIES, problems)
     mode = _one_of(given, "mode", tuple(MODES), problems)
-    currency = _matching(given, "currency", _CURRENCY, "three small letters, as eur", problems)
+    currency = _matching(given, "currency", _CURRENCY, "three letters, as eur", problems)
     source = _matching(given, "source", _SOURCE, "the last part of /webhooks/{source}", problems)
     found = _span(given, by, zone, now, problems)
     if problems or found is None:
@@ -126,7 +130,7 @@ def _given(query: Sequence[tuple[str, str]], problems: list[str]) -> dict[str, s
         elif name in given:
             problems.append(f"{name} is given twice")
         elif value.strip():
-            given[name] = value.strip()
+            given[name] = AS_STORED.get(name, str)(value.strip())
     return given
 
 
