@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -9,7 +10,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from bench.browser import NAMES, executable, launched
 
-expect.set_options(timeout=20_000)  # a machine may be busy; what holds is seen at once all the same
+PATIENCE = 120_000
+expect.set_options(timeout=PATIENCE)  # a machine may be busy; what holds is seen at once all the same
 
 
 @contextmanager
@@ -19,6 +21,13 @@ def running_browser() -> Iterator[Browser]:
         pytest.skip(f"there is no browser: none of {', '.join(NAMES)} is on the PATH")
     with launched(path) as browser:
         yield browser
+
+
+def page_of(browser: Browser, **options: Any) -> Page:
+    """A new page in a context of its own, which gives up as late as `expect`."""
+    page = browser.new_page(**options)
+    page.set_default_timeout(PATIENCE)
+    return page
 
 
 class Watched:
@@ -44,7 +53,7 @@ class Watched:
 @contextmanager
 def watched_page(browser: Browser, cookie: Mapping[str, str]) -> Iterator[Watched]:
     """A page with a session; whatever it did meanwhile, it complained of nothing and asked nobody else."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900}, timezone_id="America/New_York")
+    page = page_of(browser, viewport={"width": 1280, "height": 900}, timezone_id="America/New_York")
     page.context.add_cookies([dict(cookie)])
     watched = Watched(page)
     yield watched

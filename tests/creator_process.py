@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 from ingest.settings import Settings
+from tests.web_process import PATIENCE
 
 
 class CreatorProcess:
@@ -46,7 +47,7 @@ class CreatorProcess:
 
     def __exit__(self, *_: object) -> None:
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
+        self.process.wait(PATIENCE)
 
     @property
     def said(self) -> str:

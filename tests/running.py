@@ -9,14 +9,15 @@ import sys
 import time
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from ingest.settings import Settings
+from tests.web_process import PATIENCE, UNHURRIED
 from workers.stack import Stack, find
 
-START_SECONDS = 60
 SERVERS = ("REDIS_URL", "DATABASE_URL", "STRIPE_WEBHOOK_SECRET")
 
 
@@ -45,10 +46,10 @@ class Running:
 
     def _clean(self, environment: Mapping[str, str]) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if name not in SERVERS}
-        return {**kept, "HOOKLOG_HOME": str(self.home), "PORT": "0", **environment}
+        return {**kept, **UNHURRIED, "HOOKLOG_HOME": str(self.home), "PORT": "0", **environment}
 
     def _wait(self) -> Stack:
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + PATIENCE
         while self.process.poll() is None and time.monotonic() < deadline:
             if "Next:" in self.said:
                 return find(self.home)
@@ -65,13 +66,17 @@ class Running:
             env=self.environment | environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE,
         )
 
     def parts(self) -> dict[str, psutil.Process]:
         """Its child processes, by what they are."""
-        children = psutil.Process(self.process.pid).children()
-        return {part_name(child): child for child in children if living(child)}
+        found = {}
+        for child in psutil.Process(self.process.pid).children():
+            with suppress(psutil.NoSuchProcess):  # it ended since
+                if living(child):
+                    found[part_name(child)] = child
+        return found
 
     def deliver(self, event_id: str) -> int:
         body = json.dumps(customer_created(event_id)).encode()
@@ -89,7 +94,7 @@ class Running:
 
     def stop(self) -> int:
         self.process.terminate()
-        return self.process.wait(30)
+        return self.process.wait(PATIENCE)
 
 
 def command(*arguments: str) -> list[str]:
@@ -103,7 +108,10 @@ def part_name(process: psutil.Process) -> str:
 
 
 def living(process: psutil.Process) -> bool:
-    return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def customer_created(event_id: str) -> dict[str, object]:

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,9 +16,8 @@ from ingest.settings import Settings
 from tests.observing import Observing, observing
 from tests.stripe_double import KEY
 from tests.stripe_names import settle
+from tests.web_process import PATIENCE, until
 from workers.database import Connection
-
-PATIENCE_SECONDS = 20
 
 
 @pytest.fixture
@@ -46,16 +44,17 @@ def observer(stripe: Observing, log: Path) -> Iterator["subprocess.Popen[bytes]"
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(PATIENCE_SECONDS) in (0, -signal.SIGKILL), log.read_text()
+        assert process.wait(PATIENCE) in (0, -signal.SIGKILL), log.read_text()
 
 
-def drained(stripe: Observing) -> bool:
+def drain_all(stripe: Observing) -> None:
     """Drain what the observer tells, until nothing is wanted any more."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while stripe.lookups() and time.monotonic() < deadline:
+
+    def drained() -> bool:
         stripe.drain()
-        time.sleep(0.05)  # another process appends: there is nothing to wait on
-    return not stripe.lookups()
+        return not stripe.lookups()
+
+    until(drained)  # another process appends: there is nothing to wait on
 
 
 def name_one(stripe: Observing) -> None:
@@ -67,7 +66,7 @@ def name_one(stripe: Observing) -> None:
 def test_it_looks_up_what_is_named_and_ends_when_it_is_told_to(stripe: Observing, tmp_path: Path) -> None:
     with observer(stripe, tmp_path / "observer.log"):
         name_one(stripe)
-        assert drained(stripe)
+        drain_all(stripe)
     assert 1 == len(stripe.pipeline.rows("balance_transactions"))
 
 
@@ -76,31 +75,27 @@ def test_killed_during_the_call(stripe: Observing, tmp_path: Path) -> None:
     hold = threading.Event()
     stripe.double.fail("GET", hold=hold, acts=True)
     with observer(stripe, tmp_path / "killed.log") as process:
-        stripe.double.wait_for("GET", PATIENCE_SECONDS)
+        stripe.double.wait_for("GET")
         process.kill()
         process.wait()
     hold.set()
     assert [(1, None)] == stripe.lookups("attempts", "gone_at")
     with observer(stripe, tmp_path / "next.log"):
         stripe.due()  # the lease passes
-        assert drained(stripe)
+        drain_all(stripe)
     assert 1 == len(stripe.pipeline.rows("balance_transactions"))
 
 
 def test_killed_after_it_told_the_log(stripe: Observing, tmp_path: Path) -> None:
     name_one(stripe)
     with observer(stripe, tmp_path / "killed.log") as process:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not observations(stripe) and time.monotonic() < deadline:
-            time.sleep(0.01)  # another process appends
+        until(lambda: observations(stripe))
         process.kill()
         process.wait()
     with observer(stripe, tmp_path / "next.log"):
         stripe.due()  # the lease passes, and nobody has drained
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while observations(stripe) < 2 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert drained(stripe)
+        until(lambda: observations(stripe) == 2)
+        drain_all(stripe)
     assert 1 == sum(row["type"] == "balance_transaction.observed" for row in stripe.pipeline.rows("events"))
     assert 1 == len(stripe.pipeline.rows("balance_transactions"))
 

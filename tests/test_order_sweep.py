@@ -15,6 +15,7 @@ from ingest.settings import Settings
 from ingest.woocommerce import PAGE, WooCommerce
 from tests.conftest import Servers
 from tests.shop_double import ShopDouble
+from tests.web_process import PATIENCE
 from workers.order_sweep import OrderSweep
 
 
@@ -114,5 +115,5 @@ def test_the_process_sweeps_until_it_is_told_to_stop(swept: Swept) -> None:
         assert process.stdout
         assert b"no webhook told of" in process.stdout.readline()
         process.terminate()
-        assert 0 == process.wait(10)
+        assert 0 == process.wait(PATIENCE)
     assert [order["id"]] == swept.enqueued()

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -20,6 +19,7 @@ from tests.events import NOW, event
 from tests.payments import CHARGE, INTENT
 from tests.rollups import EVENTS, differences, refreshed
 from tests.test_payments_view import invoice, subscription
+from tests.web_process import PATIENCE, until
 from workers.rollups import LINKS, Refresher, repair, waiting
 
 HOUR = 3600
@@ -104,7 +104,7 @@ def test_a_repair_ends_although_others_go_on_writing(connection, settings):
     with ThreadPoolExecutor(2) as pool:
         writing = pool.submit(keep_writing)
         try:
-            pool.submit(lambda: list(repair(connection))).result(timeout=50)
+            pool.submit(lambda: list(repair(connection))).result(timeout=PATIENCE)
         finally:
             done.set()
         writing.result()
@@ -174,10 +174,8 @@ def test_the_process_keeps_up_with_the_rows_and_stops_when_it_is_told(pipeline, 
     with subprocess.Popen(program, env=environment, stderr=subprocess.PIPE) as process:
         pipeline.deliver(*EVENTS)
         pipeline.run()
-        deadline = time.monotonic() + 30
-        while waiting(connection).buckets and time.monotonic() < deadline:
-            time.sleep(0.1)
+        until(lambda: not waiting(connection).buckets)
         process.terminate()
-        _, said = process.communicate(timeout=20)
+        _, said = process.communicate(timeout=PATIENCE)
         assert (process.returncode, said) == (0, b"")
     assert (waiting(connection).buckets, differences(connection)) == (0, [])

@@ -14,6 +14,7 @@ from ingest.settings import Settings
 from ingest.wake import Waker
 from tests.events import customer, event
 from tests.pipeline import ROOM, Pipeline, delivered
+from tests.web_process import PATIENCE
 from workers import drain_job, sweep
 from workers.database import Connection
 from workers.lag import lags
@@ -182,7 +183,7 @@ def test_a_log_filled_to_its_bound_refuses_and_takes_events_again_once_drained(
 def test_settling_ends_when_what_was_accepted_is_in_postgres(pipeline: Pipeline, settings: Settings) -> None:
     pipeline.run()
     pipeline.deliver(*some(10))
-    waiting = settling(settings, timeout=30)
+    waiting = settling(settings, timeout=PATIENCE)
     assert next(waiting) < settings.log_partitions
     pipeline.run()
     assert settings.log_partitions == list(waiting)[-1]
