@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+import pytest
 from redis import Redis
 
 from ingest.order import Order
@@ -14,6 +15,7 @@ from tests.creators import Creators, creators
 from tests.pipeline import Pipeline
 from tests.shop_double import Json, ShopDouble
 from tests.stripe_account import Account, Shape
+from workers import outbox
 from workers.outbox_worker import OutboxWorker
 
 
@@ -90,7 +92,9 @@ class Followed:
 @contextmanager
 def following(settings: Settings, database: "psycopg.Connection[Any]", redis: "Redis") -> Iterator[Followed]:
     """A shop that is configured as the source `shop`."""
-    with ShopDouble() as shop:
+    with ShopDouble() as shop, pytest.MonkeyPatch.context() as patch:
+        # What is refused is not tried again before the test says so, however slow the machine is.
+        patch.setattr(outbox, "FIRST_PAUSE", outbox.LONGEST_PAUSE)
         shops = Settings.from_environment(shop.environment).shops
         with creators(settings.model_copy(update={"shops": shops}), redis) as creators_:
             followed = Followed(creators_, shop, database)
