@@ -25,6 +25,7 @@ from tests.stripe_account import Account, Refused, Shape, matching
 from tests.stripe_answers import Answer, Fault, Request, Stored, failure, listing
 from tests.stripe_form import decoded
 from tests.stripe_names import page, shown
+from tests.web_process import PATIENCE
 
 API_VERSION = "2026-10-28.endive"
 KEY = "sk_test_double"
@@ -84,16 +85,21 @@ class StripeDouble:
         """The requests whose method and path match."""
         return [each for each in self.requests if re.search(pattern, f"{each.method} {each.path}")]
 
-    def wait_for(self, pattern: str, seconds: float = 10.0) -> Request:
+    def wait_for(self, pattern: str) -> Request:
         """The first request that matches, once it came in."""
         with self.arrived:
-            assert self.arrived.wait_for(lambda: self.calls(pattern), seconds), f"no {pattern} came in"
+            assert self.arrived.wait_for(lambda: self.calls(pattern), PATIENCE), f"no {pattern} came in"
         return self.calls(pattern)[0]
 
-    def wait_until_answered(self, key: str, seconds: float = 10.0) -> None:
+    def wait_until_asked(self, key: str) -> None:
+        """Return when a request under this idempotency key is under way, or was."""
+        with self.arrived:
+            assert self.arrived.wait_for(lambda: key in self._stored, PATIENCE), f"{key} did not come in"
+
+    def wait_until_answered(self, key: str) -> None:
         """Return when no request under this idempotency key is under way."""
         with self.arrived:
-            done = self.arrived.wait_for(lambda: key in self._stored and self._stored[key].answer, seconds)
+            done = self.arrived.wait_for(lambda: key in self._stored and self._stored[key].answer, PATIENCE)
             assert done, f"{key} is still under way"
 
     def webhooks(self, secret: str) -> Iterator[tuple[bytes, str]]:
@@ -141,10 +147,11 @@ class StripeDouble:
         time.sleep(self.latency)
         if key is None or method != "POST":  # Stripe takes keys for POST alone
             return self._faulty(method, path, form or query, None, account)
-        with self._lock:
+        with self.arrived:
             known = self._stored.get(key)
             if known is None:
                 self._stored[key] = Stored((path, form))
+                self.arrived.notify_all()
         return self._replayed(known, path, form) if known else self._faulty(method, path, form, key)
 
     def _replayed(self, known: Stored, path: str, form: str) -> Answer:
@@ -164,7 +171,7 @@ class StripeDouble:
         told = acted
         if fault is not None:
             if fault.hold:
-                fault.hold.wait(60)
+                fault.hold.wait()
             if fault.status:
                 told = failure(fault.status, fault.code, "told to fail", **fault.error)
                 told = Answer(fault.status, fault.text or told.body, fault.headers)

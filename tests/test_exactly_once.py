@@ -12,6 +12,7 @@ from ingest.settings import Settings
 from tests.conftest import Servers
 from tests.creators import Creators, creators, without_database
 from tests.stripe_account import Shape
+from tests.web_process import PATIENCE
 from workers import stripe_client
 
 Ask = Callable[[Creators], str]
@@ -149,9 +150,10 @@ def test_the_same_key_is_still_in_flight(shop: Creators, monkeypatch: pytest.Mon
     job_id = ask_payment(shop)
     shop.double.fail("POST", hold=hold, acts=True)
     assert "Stripe is away" == (shop.perform(job_id).problem or {})["title"]
+    shop.double.wait_until_asked(job_id)
+    monkeypatch.setattr(stripe_client, "READ_SECONDS", PATIENCE)
     assert "idempotency_key_in_use" == (shop.perform(job_id).problem or {})["code"]
     hold.set()
-    monkeypatch.setattr(stripe_client, "READ_SECONDS", 10)
     shop.double.wait_until_answered(job_id)
     shop.perform(job_id)
     assert made_by(shop, "payment_intent", job_id)["id"] == told(shop, job_id)
