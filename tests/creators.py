@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 from redis import Redis
 
+from ingest import pause
 from ingest.command import Command
 from ingest.job import Job
 from ingest.jobs import Jobs
@@ -16,6 +17,8 @@ from ingest.settings import Settings
 from tests.stripe_double import KEY, StripeDouble
 from workers import rate_limit
 from workers.perform import Performer
+
+HOUR = 3600
 
 PRICES = {"price_pro_month": ("pro", "month"), "price_basic_month": ("basic", "month")}
 
@@ -95,6 +98,8 @@ def creators(settings: Settings, redis: "Redis") -> Iterator[Creators]:
     """Creators with a double of their own, which sells a few plans."""
     with StripeDouble() as double, pytest.MonkeyPatch.context() as patch:
         patch.setattr(rate_limit, "ENDPOINT_LIMIT", 10_000)
+        patch.setattr(pause, "TRIAL_SECONDS", HOUR)  # until a test lets the trial come
+        patch.setattr(pause, "KEPT_SECONDS", 2 * HOUR)
         double.account.price("price_basic_month", 1000)
         double.account.price("price_pro_month", 2900)
         yield Creators(settings, redis, double)

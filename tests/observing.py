@@ -9,7 +9,9 @@ import pytest
 from pydantic import SecretStr
 from redis import Redis
 
+from ingest import pause
 from ingest.settings import Settings
+from tests.creators import HOUR
 from tests.pipeline import Pipeline
 from tests.stripe_double import KEY, StripeDouble
 from workers import rate_limit
@@ -106,6 +108,8 @@ def observing(settings: Settings, database: Connection, redis: "Redis") -> Itera
     """One with a double of its own, which sells a plan."""
     with StripeDouble() as double, pytest.MonkeyPatch.context() as patch:
         patch.setattr(rate_limit, "ENDPOINT_LIMIT", 10_000)
+        patch.setattr(pause, "TRIAL_SECONDS", HOUR)  # until a test lets the trial come
+        patch.setattr(pause, "KEPT_SECONDS", 2 * HOUR)
         # What is looked up now was told before.
         double.account.clock = lambda: int(time.time()) + double.ahead - 60
         double.account.price(PRICE, 2000)

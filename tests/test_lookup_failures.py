@@ -78,7 +78,8 @@ def test_what_fails_is_tried_again(stripe: Observing, fault: dict[str, object], 
     assert (many, []) == (len(stripe.pipeline.rows("balance_transactions")), stripe.lookups())
 
 
-def test_an_outage_is_not_hammered(stripe: Observing) -> None:
+def test_an_outage_is_not_hammered(stripe: Observing, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workers.observer.monotonic", lambda: 1000.0)
     settle(stripe.double.account, stripe.charge())
     stripe.drain()
     stripe.double.fail("GET", 503, times=100)
