@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import sys
@@ -169,6 +170,15 @@ def test_a_home_that_is_held_names_its_holder(running: Embedded, home: Path) -> 
 def test_a_busy_port_names_the_variable_that_changes_it(running: Embedded) -> None:
     with pytest.raises(PortInUse, match=f"port {running.valkey.port} .*set REDIS_PORT"):
         available(running.valkey.port, variable="REDIS_PORT")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere two cannot be bound to one port")
+def test_a_port_that_was_chosen_is_left_to_the_server_that_it_was_chosen_for() -> None:
+    port = available(0, variable="REDIS_PORT")
+    with socket.socket() as somebody, pytest.raises(OSError, match="already in use"):
+        somebody.bind(("127.0.0.1", port))
+    with socket.create_server(("127.0.0.1", port)) as ours:
+        assert port == ours.getsockname()[1]
 
 
 def hold(home: Path) -> tuple["subprocess.Popen[str]", list[str]]:
