@@ -9,7 +9,7 @@ from redis import Redis
 
 from ingest.event_log import START, EventLog
 from ingest.settings import Settings
-from tests.web_process import SECRET, event, serving, sign, until
+from tests.web_process import PATIENCE, SECRET, event, serving, sign, until
 
 MEBIBYTE = 1 << 20
 
@@ -21,7 +21,6 @@ def web(servers):
         STRIPE_WEBHOOK_SECRET=f"whsec_next, {SECRET}",
         STRIPE_WEBHOOK_SECRET_MY_SHOP="whsec_my_shop",
         STRIPE_ACCOUNT_MY_SHOP="acct_my_shop",
-        WEBHOOK_TIMEOUT_SECONDS="1",
     ) as web:
         yield web
 
@@ -103,7 +102,7 @@ def test_a_bad_signature_is_refused(web, signature, reason):
     assert refused(web.post(event(), signature=signature), 400, reason)
 
 
-@pytest.mark.parametrize("age", [310, 86_400, -310, -86_400])
+@pytest.mark.parametrize("age", [310, 86_400, -900, -86_400])
 def test_an_old_signature_replayed_and_one_of_the_future_are_refused(web, age):
     body = event()
     assert refused(web.post(body, signature=sign(body, age=age)), 400, "a replay")
@@ -192,14 +191,15 @@ def test_a_chunked_body_is_read_like_any_other(web):
     assert answer.json["outcome"] == "stored"
 
 
-@pytest.mark.parametrize("begun", [b"", b'{"id": '])
-def test_a_body_that_does_not_come_is_waited_for_no_longer_than_the_bound(web, begun):
+def test_a_body_that_does_not_come_is_waited_for_no_longer_than_the_bound(servers):
     head = b"POST /webhooks HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
-    began = time.monotonic()
-    answer = web.exchange(head + begun)
-    assert refused(answer, 408, "did not come within 1 s")
-    assert answer.headers["Connection"] == "close"
-    assert 0.9 < time.monotonic() - began < 5
+    with serving(servers.redis_url, WEBHOOK_TIMEOUT_SECONDS="0.5") as web:
+        for begun in (b"", b'{"id": '):
+            began = time.monotonic()
+            answer = web.exchange(head + begun)
+            assert refused(answer, 408, "did not come within 0.5 s")
+            assert answer.headers["Connection"] == "close"
+            assert time.monotonic() - began > 0.4
 
 
 def test_a_client_that_hangs_up_does_no_harm(web):
@@ -219,7 +219,7 @@ def test_a_connection_serves_many_deliveries(web):
         + body
         for body in bodies
     )
-    with socket.create_connection(("127.0.0.1", web.port), 5) as connection:
+    with socket.create_connection(("127.0.0.1", web.port), PATIENCE) as connection:
         connection.sendall(request)
         received = b""
         while received.count(b'"outcome":"stored"') < 3:

@@ -117,5 +117,7 @@ def test_nothing_else_that_is_changed_breaks_the_endpoint(web, signed):
 
 
 def test_a_delivery_in_its_original_form_is_still_accepted(web, signed):
-    body, time, [signature, other] = signed
-    assert web.post(body, signature=f"t={time},v1={other},v1={signature}").status == 200
+    body, *_ = signed
+    other = sign(body, "whsec_rolled").split(",")[1]
+    time, signature = sign(body).split(",")  # a thousand mutations may have taken longer than one holds
+    assert web.post(body, signature=f"{time},{other},{signature}").status == 200

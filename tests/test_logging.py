@@ -17,8 +17,7 @@ MARK = "jenny@example.com"
 
 @pytest.fixture(scope="module")
 def web(servers):
-    secrets = {"STRIPE_WEBHOOK_SECRET_SHOP": "whsec_of_the_shop"}
-    with serving(servers.redis_url, WEBHOOK_TIMEOUT_SECONDS="0.5", **secrets) as web:
+    with serving(servers.redis_url, STRIPE_WEBHOOK_SECRET_SHOP="whsec_of_the_shop") as web:
         yield web
 
 
@@ -46,7 +45,7 @@ def test_a_delivery_leaves_one_line_that_says_what_it_was_and_what_became_of_it(
     assert (first["event_id"], first["type"], first["source"]) == ("evt_logged", "customer.created", "shop")
     assert (first["outcome"], second["outcome"]) == ("stored", "duplicate")
     assert (first["status"], first["level"]) == (200, "info")
-    assert 0 < first["duration_ms"] < 10_000
+    assert 0 < first["duration_ms"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", first["timestamp"])
 
 
@@ -75,7 +74,6 @@ def test_nothing_that_did_not_verify_is_logged(web):
 
 def test_no_payload_secret_or_signature_is_ever_logged(web):
     body = event()
-    cut_short = f"POST /webhooks HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n{MARK}"
     lines_after(
         web,
         lambda: web.post(body),
@@ -83,10 +81,17 @@ def test_no_payload_secret_or_signature_is_ever_logged(web):
         lambda: web.post(event(id=...)),
         lambda: web.post(event(created=MARK)),
         lambda: web.post(body[:-1]),
-        lambda: web.exchange(cut_short.encode()),
     )
     for secret in (MARK, SECRET, "whsec", "v1=", "t=1", sign(body)[-64:]):
         assert secret.encode() not in web.output()
+
+
+def test_nor_is_the_part_of_a_payload_that_came(servers):
+    cut_short = f"POST /webhooks HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n{MARK}"
+    with serving(servers.redis_url, WEBHOOK_TIMEOUT_SECONDS="0.5") as web:
+        [line] = lines_after(web, lambda: web.exchange(cut_short.encode()))
+        assert 408 == line["status"]
+        assert MARK.encode() not in web.output()
 
 
 def test_a_probe_that_succeeds_leaves_no_line(web):
