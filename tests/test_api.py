@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Thread
+from time import time
 
 import pytest
 from api_client import API, INTENT, PAYMENT, ApiClient, jobs_of, perform
@@ -89,9 +90,9 @@ def test_a_request_becomes_a_job_that_is_told_where_it_is(shop, jobs, queues):
 
 def test_who_waits_gets_the_result(shop, jobs, performed):
     performed(client_secret="pi_1_secret_2")
-    answer = shop.post("/payment-intents", prefer="wait=10")
+    answer = shop.post("/payment-intents", prefer="wait=30")
     assert answer.status == 201
-    assert answer.headers["Preference-Applied"] == "wait=10"
+    assert answer.headers["Preference-Applied"] == "wait=30"
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.json["result"] == {
         **INTENT,
@@ -118,7 +119,7 @@ def test_many_who_wait_for_one_job_all_get_its_result(shop, performed):
     performed(client_secret="pi_1_secret_2")
     with ThreadPoolExecutor(8) as threads:
         asked = [
-            threads.submit(shop.post, "/payment-intents", prefer="wait=10", idempotency_key="many")
+            threads.submit(shop.post, "/payment-intents", prefer="wait=30", idempotency_key="many")
             for _ in range(8)
         ]
         answers = [one.result() for one in asked]
@@ -129,11 +130,11 @@ def test_many_who_wait_for_one_job_all_get_its_result(shop, performed):
 def test_the_outcome_of_a_job_can_be_waited_for_afterwards(shop, jobs, queues):
     job_id = shop.post("/payment-intents").json["id"]
     with ThreadPoolExecutor(1) as threads:
-        asked = threads.submit(shop.get, f"/jobs/{job_id}", Prefer="wait=10")
+        asked = threads.submit(shop.get, f"/jobs/{job_id}", Prefer="wait=30")
         perform(jobs, queues["jobs"])
         answer = asked.result()
     assert answer.json["state"] == "succeeded"
-    assert answer.headers["Preference-Applied"] == "wait=10"
+    assert answer.headers["Preference-Applied"] == "wait=30"
 
 
 def test_a_declined_card_is_told_as_stripe_tells_it(shop, performed):
@@ -144,7 +145,7 @@ def test_a_declined_card_is_told_as_stripe_tells_it(shop, performed):
         "code": "card_declined",
     }
     performed(problem=problem)
-    answer = shop.post("/payment-intents", prefer="wait=10")
+    answer = shop.post("/payment-intents", prefer="wait=30")
     assert refused(answer, 402, "declined")
     assert (answer.json["code"], answer.headers["Location"]) == (
         "card_declined",
@@ -159,22 +160,24 @@ def test_a_declined_card_is_told_as_stripe_tells_it(shop, performed):
 )
 def test_a_failed_job_says_nothing_false_about_the_request(shop, performed, status, told):
     performed(problem={"title": "It failed", "status": status, "detail": "for some reason"})
-    assert refused(shop.post("/payment-intents", prefer="wait=10"), told, "for some reason")
+    assert refused(shop.post("/payment-intents", prefer="wait=30"), told, "for some reason")
 
 
 def test_what_is_another_sources_is_forbidden(shop, performed):
     performed(problem={"title": "No", "status": 403, "detail": "of another source", "code": "another_source"})
-    assert refused(shop.post("/refunds", {"charge": "ch_1"}, prefer="wait=10"), 403, "of another source")
+    assert refused(shop.post("/refunds", {"charge": "ch_1"}, prefer="wait=30"), 403, "of another source")
 
 
 def test_a_job_that_is_retried_says_when_and_why(shop, jobs):
     job_id = shop.post("/payment-intents").json["id"]
     jobs.begin(job_id)
-    jobs.retry_at(job_id, datetime.now(UTC) + timedelta(seconds=20), {"detail": "Stripe is busy"})
+    at = datetime.now(UTC) + timedelta(seconds=50)
+    jobs.retry_at(job_id, at, {"detail": "Stripe is busy"})
     answer = shop.get(f"/jobs/{job_id}")
     assert (answer.status, answer.json["state"], answer.json["attempts"]) == (200, "retrying", 1)
     assert answer.json["problem"]["detail"] == "Stripe is busy"
-    assert 15 < int(answer.headers["Retry-After"]) <= 21
+    left = (at - datetime.now(UTC)).total_seconds()
+    assert max(int(left), 1) <= int(answer.headers["Retry-After"]) <= 51
 
 
 def test_a_client_secret_that_is_no_longer_kept_is_fetched_anew(shop, jobs, redis, queues, performed):
@@ -189,22 +192,24 @@ def test_a_client_secret_that_is_no_longer_kept_is_fetched_anew(shop, jobs, redi
     assert jobs.client_secret(job_id) == "pi_1_secret_2"
 
 
-def test_a_client_secret_that_cannot_be_fetched_is_asked_for_once_however_often_a_client_looks(
+def test_a_client_secret_that_cannot_be_fetched_is_asked_for_once_a_minute_however_often_a_client_looks(
     shop, jobs, redis, queues
 ):
     job_id = shop.post("/payment-intents").json["id"]
     perform(jobs, queues["jobs"], client_secret="pi_1_secret_2")
     [kept] = redis.scan_iter(f"*secret:{job_id}")
     redis.delete(kept)
+    first = time() // 60
     with ThreadPoolExecutor(4) as threads:
         asked = [threads.submit(shop.get, f"/jobs/{job_id}") for _ in range(4)]
         fetch = until(lambda: queues["checkout"].job_ids)
         jobs.begin(fetch[0])
         jobs.fail(fetch[0], {"title": "Stripe is away", "status": 502, "detail": "later"})
         answers = [one.result() for one in asked]
+    minutes = 1 + time() // 60 - first
     assert {None} == {answer.json["result"]["client_secret"] for answer in answers}
     assert {"1"} == {answer.headers["Retry-After"] for answer in answers}
-    assert fetch == queues["checkout"].job_ids
+    assert 1 <= len(queues["checkout"].job_ids) <= minutes
 
 
 def test_one_key_and_request_are_one_job_also_at_once(shop, queues):
@@ -340,7 +345,7 @@ def test_another_method_or_path_is_a_problem_too(shop, web):
 def test_no_secret_and_no_personal_data_is_logged(web, shop, performed):
     performed(client_secret="pi_1_secret_2")
     body = {**PAYMENT, "customer_email": "jenny@example.com"}
-    answer = shop.post("/payment-intents", body, prefer="wait=10", idempotency_key="logged")
+    answer = shop.post("/payment-intents", body, prefer="wait=30", idempotency_key="logged")
     line = until(lambda: next((line for line in web.lines() if line.get("job") == answer.json["id"]), None))
     assert (line["source"], line["kind"], line["outcome"]) == ("shop", "create_payment_intent", "succeeded")
     written = web.output()
