@@ -18,7 +18,7 @@ from tests.events import NOW, customer, event
 from tests.fx import HISTORY
 from tests.pipeline import Pipeline
 from tests.running import started
-from tests.web_process import until
+from tests.web_process import PATIENCE, until
 from workers import fx_load, parquet
 from workers.analyst import reading
 from workers.database import Connection
@@ -215,5 +215,5 @@ def test_an_export_that_is_terminated_leaves_nothing(
     ) as process:
         until(lambda: database.execute(running).rowcount == 1)
         process.terminate()
-        process.communicate(timeout=20)
+        process.communicate(timeout=PATIENCE)
     assert (128 + signal.SIGTERM, []) == (process.returncode, list(tmp_path.iterdir()))

@@ -12,7 +12,7 @@ from ingest.settings import Settings
 from tests.events import customer, event
 from tests.pipeline import Pipeline
 from tests.running import started
-from tests.web_process import until
+from tests.web_process import PATIENCE, until
 from workers.analyst import NoAnalyst, reading
 from workers.database import Connection
 from workers.printable import printable
@@ -161,7 +161,7 @@ def test_whoever_ends_the_command_ends_the_query_at_the_server(
     with started("query", asked, settings=settings) as process:
         until(lambda: database.execute(running).rowcount)
         process.send_signal(signalled)
-        process.communicate(timeout=20)
+        process.communicate(timeout=PATIENCE)
     assert code == process.returncode
     until(lambda: not database.execute(running).rowcount)
 
@@ -172,7 +172,7 @@ def test_rows_are_not_gathered_in_memory(settings: Settings, form: str) -> None:
     for rows in (1, 300_000):
         sql = f"SELECT n, repeat('x', 300) AS word FROM generate_series(1, {rows}) AS n"
         with started("query", form, sql, settings=settings, measured=True) as process:
-            output, errors = process.communicate(timeout=60)
+            output, errors = process.communicate(timeout=PATIENCE)
         assert rows <= output.count(b"\n")
         peaks.append(int(errors.split()[-1]))  # KiB; macOS tells bytes, which compare as well
     assert peaks[1] < peaks[0] * 1.3
