@@ -17,6 +17,7 @@ from projections.projection import Projection, Row
 from projections.registry import registered
 from tests.events import customer, event
 from tests.pipeline import Pipeline, delivered
+from tests.web_process import PATIENCE
 from workers.dead_letters import retry
 from workers.drain import Drain
 
@@ -45,7 +46,7 @@ def drain_in_a_process_of_its_own(settings: Settings) -> int:
     """Returns its exit code: 0, or minus the signal that killed it."""
     process = FORKS.Process(target=drain_once, args=[settings])
     process.start()
-    process.join(30)
+    process.join(PATIENCE)
     assert process.exitcode is not None
     return process.exitcode
 

@@ -18,6 +18,7 @@ from tests.conftest import Servers
 from tests.creators import Creators, creators
 from tests.shop_double import ShopDouble
 from tests.stripe_account import Shape
+from tests.web_process import PATIENCE
 
 WRITES = r"^(POST|DELETE) "
 
@@ -226,7 +227,7 @@ def test_an_order_that_changes_during_the_call_is_brought_in_line_by_the_same_jo
         synced.stripe.wait_for("POST /v1/payment_intents")
         synced.tell(synced.shop.change(order, total="15.00"))
         released.set()
-        assert "succeeded" == performed.result(10).state
+        assert "succeeded" == performed.result(PATIENCE).state
     assert [1500] == [intent["amount"] for intent in synced.intents]
 
 
