@@ -8,38 +8,17 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from ingest.event import DEFAULT_ACCOUNT
 from ingest.refusal import Refusal
+from ingest.server_url import Database, RedisUrl
 
 DEFAULT_SOURCE = "default"
 BILLING_CYCLES = {"MONTHLY": "month", "YEARLY": "year"}
 
 _SOURCE = re.compile(r"[a-z0-9][a-z0-9_]{0,62}")
 _PRICE = re.compile(r"STRIPE_PRICE_(BASIC|PRO|ENTERPRISE)_(MONTHLY|YEARLY)")
-
-
-def _names_a_database(value: str) -> str:
-    if not re.match(r"postgres(ql)?://|[a-z_]+ *=", value):
-        raise PydanticCustomError(
-            "database", "names no database: set postgresql://user:password@host/name, or host=… dbname=…"
-        )
-    return value
-
-
-Database = Annotated[str, AfterValidator(_names_a_database)]
-"""How a database is named to libpq. Nothing here shows it, since it may hold a password."""
-
-
-def _names_a_redis(value: str) -> str:
-    if not re.match(r"(rediss?|unix)://", value):
-        raise PydanticCustomError("redis", "names no Redis: set redis://host:6379/0, rediss://… or unix://…")
-    return value
-
-
-RedisUrl = Annotated[str, AfterValidator(_names_a_redis)]
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Bytes = Annotated[int, Field(gt=0)]

@@ -1,6 +1,7 @@
 """`hooklog`: every error that its user can put right is one sentence, and never a traceback."""
 
 import errno
+from urllib.parse import urlsplit
 
 import click
 import psycopg
@@ -102,6 +103,30 @@ def test_a_server_that_lets_nobody_in_is_not_said_to_be_away(
     said = run("query", "SELECT 1").output
     assert said.startswith("Error: a server refuses: ")
     assert "DATABASE_URL, ANALYST_DATABASE_URL and REDIS_URL say where it is" in said
+
+
+@pytest.mark.parametrize("name", ["status", "query", "up", "drain", "web", "dashboard"])
+def test_a_database_that_libpq_cannot_read_is_named_with_the_reason(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("REDIS_URL", settings.redis_url or "")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://hooklog:secret@localhost/hooklog?timeout=3")
+    result = run(name, *["SELECT 1"][: name == "query"])
+    said = 'Error: DATABASE_URL: invalid URI query parameter: "timeout"'
+    assert (1, said) == (result.exit_code, result.output.strip())
+
+
+def test_a_redis_that_does_not_do_what_is_asked_is_not_said_to_be_away(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", settings.database_url or "")
+    url = urlsplit(settings.redis_url or "")
+    stranger = url._replace(netloc=f":secret@{url.hostname}:{url.port}")
+    for wrong in (stranger, url._replace(path="/100000")):
+        monkeypatch.setenv("REDIS_URL", wrong.geturl())
+        result = run("status")
+        assert (1, True) == (result.exit_code, result.output.startswith("Error: a server refuses: "))
+        assert "secret" not in result.output
 
 
 @pytest.mark.parametrize("arguments", [("status",), ("fx", "status"), ("rollups", "check")])

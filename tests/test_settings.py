@@ -15,23 +15,72 @@ def test_every_wrong_variable_is_named() -> None:
 
 
 @pytest.mark.parametrize("variable", ["DATABASE_URL", "ANALYST_DATABASE_URL"])
-def test_what_names_no_database_is_said_without_being_told(variable: str) -> None:
-    for named in ("postgres://u:p@h/d", "postgresql:///d", "host=h dbname=d"):
-        assert named in Settings.from_environment({variable: named}).model_dump().values()
-    with pytest.raises(
-        InvalidSettings, match=f"^{variable}: names no database: set postgresql://"
-    ) as refused:
-        Settings.from_environment({variable: "postgres//hooklog:secret@localhost/hooklog"})
+@pytest.mark.parametrize(
+    "named",
+    [
+        "postgres://u:p@h/d",
+        "postgresql:///d",
+        "postgresql://u:%2F%40?x@h:/d",
+        "postgresql://a:1,[::1]:2/d?target_session_attrs=any",
+        "postgresql://%2Frun/d",
+        "host=h password=1%",
+    ],
+)
+def test_a_database_is_named_as_libpq_has_it(variable: str, named: str) -> None:
+    assert named in Settings.from_environment({variable: named}).model_dump().values()
+
+
+@pytest.mark.parametrize("variable", ["DATABASE_URL", "ANALYST_DATABASE_URL"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "postgres//u:secret@h/d",
+        "postgresql://u:x@secret@h/d",
+        "postgresql://u:secret/x@h/d",
+        "postgresql://u:secret%@h/d",
+        "postgresql://u:secret @h/d",
+        "postgresql://h:secret/d",
+    ],
+)
+def test_what_names_no_database_is_said_without_being_told(variable: str, wrong: str) -> None:
+    with pytest.raises(InvalidSettings, match=f"^{variable}: names no database: set postgresql:") as refused:
+        Settings.from_environment({variable: wrong})
     assert "secret" not in str(refused.value)
 
 
 @pytest.mark.parametrize("variable", ["REDIS_URL", "RQ_REDIS_URL"])
-def test_what_names_no_redis_is_said_without_being_told(variable: str) -> None:
-    for named in ("redis://h:6379/0", "rediss://u:p@h/0", "unix:///run/redis.sock"):
-        assert named in Settings.from_environment({variable: named}).model_dump().values()
+@pytest.mark.parametrize(
+    "named",
+    ["redis://h:6379/0", "rediss://u:p@h/0", "unix:///run/redis.sock?db=2", "redis://[::1]?protocol=3"],
+)
+def test_a_redis_is_named_as_its_client_has_it(variable: str, named: str) -> None:
+    assert named in Settings.from_environment({variable: named}).model_dump().values()
+
+
+@pytest.mark.parametrize("variable", ["REDIS_URL", "RQ_REDIS_URL"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "u:secret@h:6379",
+        "redis://u:x@secret@h",
+        "redis://u:secret/x@h",
+        "redis://u:secret#x@h",
+        "redis://u:secret?x@h",
+        "redis://h:secret/0",
+        "redis://:secret@h/hooklog",
+        "redis://:secret@h:65536",
+    ],
+)
+def test_what_names_no_redis_is_said_without_being_told(variable: str, wrong: str) -> None:
     with pytest.raises(InvalidSettings, match=f"^{variable}: names no Redis: set redis://") as refused:
-        Settings.from_environment({variable: "hooklog:secret@localhost:6379"})
+        Settings.from_environment({variable: wrong})
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("wrong", ["timeout_of_sockets=3", "socket_timeout=soon"])
+def test_a_redis_is_not_named_with_what_its_client_does_not_know(wrong: str) -> None:
+    with pytest.raises(InvalidSettings, match="REDIS_URL: has a parameter after"):
+        Settings.from_environment({"REDIS_URL": f"redis://localhost:6379/0?{wrong}"})
 
 
 def test_secrets_are_lists_by_source_and_no_representation_shows_them() -> None:

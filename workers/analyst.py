@@ -21,6 +21,7 @@ from psycopg.sql import SQL, Identifier
 
 from ingest.refusal import Refusal
 from ingest.settings import Settings
+from workers.conninfo import readable
 from workers.stack import find
 
 ROLE = "hooklog_analyst"
@@ -49,7 +50,7 @@ class NoTables(Refusal):
 
 def settings_for_reading() -> Settings:
     """The environment's, where that names a database; else those of the stack on this home."""
-    own = Settings.from_environment()
+    own = readable(Settings.from_environment())
     return own if own.analyst_database_url or own.database_url else find(own.hooklog_home).settings
 
 

@@ -98,7 +98,7 @@ class LazyGroup(click.Group):
             raise click.ClickException(str(refusal)) from refusal
         except server_errors() as error:
             said = str(error).strip()
-            answer = "refuses" if "FATAL" in said else "does not answer"
+            answer = "refuses" if refuses(error) else "does not answer"
             raise click.ClickException(f"a server {answer}: {said}\n{WHERE}") from error
         except missing_table() as error:
             said = str(error).splitlines()[0]
@@ -113,11 +113,18 @@ class LazyGroup(click.Group):
 
 
 def server_errors() -> tuple[type[Exception], ...]:
-    """What the servers' clients raise when a server is not there; imported only once something went wrong."""
+    """What the servers' clients raise when a server is away or refuses; imported only once something went wrong."""
     from psycopg import OperationalError
-    from redis.exceptions import ConnectionError, TimeoutError  # noqa: A004 - Redis' own
+    from redis.exceptions import ConnectionError, ResponseError, TimeoutError  # noqa: A004 - Redis' own
 
-    return OperationalError, ConnectionError, TimeoutError
+    return OperationalError, ConnectionError, ResponseError, TimeoutError
+
+
+def refuses(error: Exception) -> bool:
+    """Whether a server is there that does not do what is asked, for the password or the database's number."""
+    from redis.exceptions import AuthenticationError, ResponseError
+
+    return isinstance(error, AuthenticationError | ResponseError) or "FATAL" in str(error)
 
 
 def missing_table() -> type[Exception]:

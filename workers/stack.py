@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ingest.refusal import Refusal
 from ingest.settings import Settings
+from workers.conninfo import readable
 from workers.servers.home import Home, write_private
 
 FILE = "stack.json"
@@ -59,7 +60,7 @@ def find(path: Path) -> Stack:
 
 def settings_in_use() -> Settings:
     """The environment's, where that names both servers; else those of the stack on this home."""
-    own = Settings.from_environment()
+    own = readable(Settings.from_environment())
     return own if own.redis_url and own.database_url else find(own.hooklog_home).settings
 
 

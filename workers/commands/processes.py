@@ -5,6 +5,7 @@ import click
 from ingest.logging import configure
 from ingest.refusal import Refusal
 from ingest.settings import Settings
+from workers.conninfo import readable
 
 
 class Unset(Refusal):
@@ -114,7 +115,7 @@ def refresher() -> None:
 
 def settings_with(*needed: str) -> Settings:
     """The environment's, which must have what is needed. Raises Unset."""
-    settings = Settings.from_environment()
+    settings = readable(Settings.from_environment())
     missing = [name for name in needed if not getattr(settings, name.lower())]
     if missing:
         raise Unset(f"{' and '.join(missing)} must be set, or start everything by ./run up")

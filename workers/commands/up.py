@@ -9,6 +9,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from ingest.settings import DEFAULT_SOURCE, Settings
 from workers.commands.dashboard import has_users, link_to
+from workers.conninfo import readable
 from workers.stack import Stack
 from workers.up import SECRET_FILE, running
 
@@ -20,7 +21,7 @@ def up() -> None:
     Without REDIS_URL or DATABASE_URL it brings a Valkey or a PostgreSQL of its own, with the data under
     HOOKLOG_HOME.
     """
-    settings = Settings.from_environment()
+    settings = readable(Settings.from_environment())
     try:
         with running(settings, say) as (stack, found):
             click.echo(told(settings, found))
