@@ -14,6 +14,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from ingest.order import FIELDS, MalformedOrder, Order
+from ingest.punctual import Punctual
 from ingest.settings import Shop
 
 CONNECT_SECONDS, READ_SECONDS = 3.0, 8.0
@@ -39,6 +40,20 @@ class UnknownOrder(Exception):
         super().__init__("the shop has no such order, or not under this key")
 
 
+class _HTTP(Punctual, urllib3.connection.HTTPConnection): ...
+
+
+class _HTTPS(Punctual, urllib3.connection.HTTPSConnection): ...
+
+
+class _HTTPPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _HTTP
+
+
+class _HTTPSPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _HTTPS
+
+
 class WooCommerce:
     """One shop. Any number of threads may use it; every method raises ShopFailure."""
 
@@ -53,6 +68,7 @@ class WooCommerce:
         self._pool = urllib3.PoolManager(
             maxsize=8, timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
         )
+        self._pool.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
 
     def order(self, order_id: int) -> Order:
         """The order as it is now. Raises UnknownOrder."""

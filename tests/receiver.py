@@ -2,16 +2,17 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
+from time import sleep
 from typing import Any
 
 
 class Receiver(ThreadingHTTPServer):
     """Answers each POST with the next of `answers`, then with 204; None hangs up without an answer.
 
-    While `patient` is cleared no answer goes out.
+    While `patient` is cleared no answer goes out; while `dripping` is set it comes byte by byte, without end.
     """
 
     daemon_threads = True
@@ -25,6 +26,7 @@ class Receiver(ThreadingHTTPServer):
         self.lock = Lock()
         self.patient = Event()
         self.patient.set()
+        self.dripping = Event()
 
     @property
     def url(self) -> str:
@@ -45,6 +47,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.bodies.append(body)
             answer = self.server.answers.pop(0) if self.server.answers else 204
         self.server.patient.wait()
+        with suppress(OSError):  # whoever waited hung up
+            while self.server.dripping.is_set():
+                answer = None
+                self.wfile.write(b"H")
+                sleep(0.01)
         if answer is None:
             self.close_connection = True
             return

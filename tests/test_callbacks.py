@@ -15,7 +15,7 @@ from ingest.payload import dump
 from ingest.settings import Callback
 from tests.receiver import receiving
 from tests.web_process import PATIENCE, until
-from workers import outbox, standard_webhooks
+from workers import callback, outbox, standard_webhooks
 from workers.commands.dead_letters import dead_letters
 from workers.outbox_worker import OutboxWorker
 
@@ -145,6 +145,17 @@ def test_whatever_is_no_success_is_tried_again_under_the_same_id(put, deliver, r
         rows(database)[0]["problem"],
     ]
     assert 1 == len({headers["webhook-id"] for headers in receiver.headers})
+
+
+def test_an_answer_that_comes_byte_by_byte_is_waited_for_no_longer_than_another(
+    put, deliver, receiver, database, monkeypatch
+):
+    monkeypatch.setattr(callback, "SECONDS", 0.2)
+    receiver.dripping.set()
+    put("evt_1")
+    deliver()
+    [row] = rows(database)
+    assert ("not reached: TimeoutError", None) == (row["problem"], row["delivered_at"])
 
 
 def test_a_pause_that_the_receiver_asks_for_is_kept(put, deliver, receiver, database):

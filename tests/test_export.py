@@ -85,6 +85,11 @@ def test_since_and_until_are_of_the_rows_own_time(run: Run) -> None:
     assert "has none of created_at" in run("subscription_access", "--since", "2026-01-01").output
 
 
+def test_a_range_that_ends_before_it_begins_is_refused(run: Run) -> None:
+    result = run("payments", "--since", "2026-01-02", "--until", "2026-01-01")
+    assert (2, True) == (result.exit_code, "--until is before --since" in result.output)
+
+
 def test_a_functions_rows_are_exported_by_its_call(run: Run) -> None:
     assert "rate,rate_date" in exported(run("fx_rate('usd', 'jpy', '2026-11-24')"))
     assert "write it as fx_rate(currency, target, on_date)" in run("fx_rate").output

@@ -122,7 +122,7 @@ def test_two_columns_of_one_name_are_no_json(run: Run) -> None:
 NO_QUESTIONS = [
     ("DELETE FROM customers", "a query begins with SELECT"),
     ("DO $$ BEGIN END $$", "a query begins with SELECT"),
-    ("SELECT 1; SELECT 2", "cannot insert multiple commands"),
+    ("SELECT 1; SELECT 2", "these are several statements: ask one"),
     ("SELECT 1\0 + 1", "neither text nor SQL"),
     ("SELECT '\udcff'", "neither text nor SQL"),
     ("WITH gone AS (DELETE FROM customers RETURNING 1) SELECT * FROM gone", "read-only transaction"),
@@ -138,6 +138,13 @@ def test_nothing_but_a_question_gets_through(run: Run, pipeline: Pipeline) -> No
         result = run("query", sql)
         assert (1, True) == (result.exit_code, sentence in result.output), result.output
         assert 1 == len(pipeline.rows("customers"))
+
+
+@pytest.mark.parametrize("seconds", ["-1", "nan", "inf", "1e9"])
+@pytest.mark.parametrize("command", [("query", "SELECT 1"), ("export", "payments"), ("settle",)])
+def test_a_time_that_is_none_is_refused(run: Run, command: tuple[str, ...], seconds: str) -> None:
+    result = run(*command, "--timeout", seconds, env={"REDIS_URL": "redis://127.0.0.1:1"})
+    assert (2, True) == (result.exit_code, "Invalid value for '--timeout'" in result.output)
 
 
 def test_a_query_that_takes_too_long_ends(run: Run) -> None:

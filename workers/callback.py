@@ -4,17 +4,20 @@ import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.message import Message as Headers
-from http.client import HTTPException, HTTPMessage
+from http.client import HTTPException, HTTPMessage, HTTPResponse, HTTPSConnection
 from typing import IO
 from urllib.error import HTTPError
-from urllib.request import HTTPRedirectHandler, Request, build_opener
+from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, Request, build_opener
 
 from ingest.payload import dump
+from ingest.punctual import Punctual
 from ingest.settings import Callback, Settings
 from workers import standard_webhooks
 from workers.outbox import Deliver, Message, Undelivered
 
 SECONDS = 10.0
+"""How long it may take to connect, and then until the answer has come."""
+
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -76,4 +79,17 @@ class _NoRedirects(HTTPRedirectHandler):
         """What is signed for one address is sent to no other: a redirect is a failure."""
 
 
-_OPENER = build_opener(_NoRedirects)
+class _PunctualHTTPS(Punctual, HTTPSConnection): ...
+
+
+class _HTTP(HTTPHandler):
+    def http_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(Punctual, req)
+
+
+class _HTTPS(HTTPSHandler):
+    def https_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(_PunctualHTTPS, req)
+
+
+_OPENER = build_opener(_NoRedirects, _HTTP, _HTTPS)

@@ -113,7 +113,7 @@ class LazyGroup(click.Group):
 
 
 def server_errors() -> tuple[type[Exception], ...]:
-    """What the servers' clients raise when a server is away or refuses; imported only once something went wrong."""
+    """What the servers' clients raise when a server is away or refuses; imported only when one did."""
     from psycopg import OperationalError
     from redis.exceptions import ConnectionError, ResponseError, TimeoutError  # noqa: A004 - Redis' own
 

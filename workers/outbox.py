@@ -17,7 +17,7 @@ from psycopg.rows import class_row, tuple_row
 
 from ingest.payload import dump
 
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(minutes=2)
 """How long one attempt may take; its deliverer's own time-outs are shorter."""
 
 PATIENCE = timedelta(days=3)

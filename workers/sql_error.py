@@ -37,6 +37,8 @@ def refused(error: psycopg.Error, query: str, offset: int = 0) -> BadQuery:
         return BadQuery(f"{str(error).strip()}{cast}")
     if said.sqlstate == "57014" and "statement timeout" in said.message_primary:
         return BadQuery("the query took longer than --timeout, or the log-in's statement_timeout, allows")
+    if said.sqlstate == "42601" and "multiple commands" in said.message_primary:
+        return BadQuery("these are several statements: ask one, and the others after it")
     sentence = _harmless(said.message_primary)
     told = (("detail", said.message_detail), ("hint", said.message_hint))
     more = [f"{name}: {_harmless(text)}" for name, text in told if text]

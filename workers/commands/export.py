@@ -13,6 +13,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from workers import parquet
 from workers.analyst import TIMEOUT, Connection, reading, settings_for_reading
+from workers.commands.seconds import Seconds
 from workers.export import query_of, whole_file
 from workers.result import Result, csv_blocks, json_lines
 
@@ -30,7 +31,7 @@ Rows = Callable[[Connection, str, IO[bytes]], Iterator[int]]
 @click.option("--where", metavar="SQL", help="Only these rows, as \"currency = 'eur'\".")
 @click.option("--since", type=Instant, help="Only from this instant on, in UTC.")
 @click.option("--until", type=Instant, help="Only before this instant, in UTC.")
-@click.option("--timeout", type=click.FloatRange(min=0), help=TIMEOUT)
+@click.option("--timeout", type=Seconds(), help=TIMEOUT)
 @click.option("--spreadsheet", is_flag=True,
               help="CSV for Excel: text that would be a formula gets an apostrophe.")  # fmt: skip
 def export(
@@ -55,6 +56,8 @@ def export(
         raise click.UsageError("Parquet needs a file: --output FILE.parquet")
     if spreadsheet and form != "csv":
         raise click.UsageError("--spreadsheet goes with --format csv")
+    if since and until and until < since:
+        raise click.UsageError("--until is before --since")
     with reading(settings_for_reading(), timeout) as connection:
         query = query_of(connection, what, where, _utc(since), _utc(until), for_spreadsheets=spreadsheet)
         terminal = Console(stderr=True)

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from workers import dictionary
 from workers.analyst import TIMEOUT, Connection, reading, settings_for_reading
+from workers.commands.seconds import Seconds
 from workers.result import Result, csv_blocks, json_lines
 from workers.shown import show
 from workers.sql_error import BadQuery, UnknownName
@@ -19,7 +20,7 @@ UNFOLDED = 100_000
 @click.argument("sql")
 @click.option("--json", "form", flag_value="json", help="Print JSON lines: one object a row.")
 @click.option("--csv", "form", flag_value="csv", help="Print CSV with a header, null as nothing.")
-@click.option("--timeout", type=click.FloatRange(min=0), help=TIMEOUT)
+@click.option("--timeout", type=Seconds(), help=TIMEOUT)
 def query(sql: str, form: str | None, timeout: float | None) -> None:
     """Ask the database one question, as "SELECT …", and print the answer.
 

@@ -5,11 +5,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from ingest.settings import Settings
+from workers.commands.seconds import Seconds
 from workers.settle import settling
 
 
 @click.command()
-@click.option("--timeout", default=60.0, show_default=True, help="Seconds to wait at most.")
+@click.option("--timeout", type=Seconds(), default=60.0, show_default=True, help="Seconds to wait at most.")
 @click.pass_obj
 def settle(settings: Settings, timeout: float) -> None:
     """Return when everything that was accepted so far is in Postgres; fail if that takes too long."""
