@@ -3582,6 +3582,64 @@ lost: what disputes lost.
 unseen_refunds: a charge of which more was given back than its known refunds come to.
 unseen_disputes: a charge that was disputed, and no dispute in its currency is known.';
 
+-- What each tried PaymentIntent and each charge adds to the figures of failures, at its own instant. All breakdowns
+-- stand in one row, so that who rolls them up reads what they are made of once.
+CREATE OR REPLACE FUNCTION failure_facts(since timestamptz, until timestamptz)
+RETURNS TABLE (
+    at timestamptz, account text, livemode boolean, currency text, source text,
+    decline_code text, country text, brand text,
+    attempts integer, failed_attempts integer, failed_amount bigint, recovered_attempts integer,
+    attempted integer, failed integer
+)
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT charge.created_at, charge.account, charge.livemode, charge.currency, charge.source,
+        coalesce(charge.outcome_reason, charge.failure_code, ''), coalesce(charge.card_country, ''),
+        coalesce(charge.card_brand, ''),
+        1, (charge.status = 'failed')::integer, CASE WHEN charge.status = 'failed' THEN charge.amount ELSE 0 END,
+        (charge.status = 'failed' AND EXISTS (
+            SELECT FROM payment_intents AS intent
+            WHERE intent.account = charge.account AND intent.livemode = charge.livemode
+                AND intent.id = charge.payment_intent_id AND intent.status = 'succeeded'
+        ))::integer,
+        0, 0
+    FROM charges AS charge
+    WHERE charge.created_at >= failure_facts.since AND charge.created_at < failure_facts.until
+    UNION ALL
+    SELECT intent.created_at, intent.account, intent.livemode, intent.currency, intent.source,
+        coalesce(
+            latest.outcome_reason, latest.failure_code, intent.last_error_decline_code, intent.last_error_code, ''
+        ),
+        coalesce(latest.card_country, ''), coalesce(latest.card_brand, ''),
+        0, 0, 0::bigint, 0,
+        1,
+        (
+            intent.status IN ('requires_payment_method', 'requires_confirmation', 'requires_action')
+            OR (intent.status = 'canceled' AND (intent.last_error_code IS NOT NULL OR coalesce(latest.status = 'failed', false)))
+        )::integer
+    FROM payment_intents AS intent
+    LEFT JOIN charges AS latest
+        ON latest.account = intent.account AND latest.livemode = intent.livemode
+        AND latest.id = intent.latest_charge_id AND latest.payment_intent_id = intent.id
+    WHERE intent.created_at >= failure_facts.since AND intent.created_at < failure_facts.until
+        AND (
+            intent.latest_charge_id IS NOT NULL OR intent.last_error_code IS NOT NULL
+            OR intent.status IN ('succeeded', 'processing', 'requires_capture')
+        );
+END;
+COMMENT ON FUNCTION failure_facts IS 'What each charge, and each PaymentIntent that was tried, adds to the figures of failures, a row each: 1 or 0 in each count, and amounts in minor units. The figures are sums of these.
+at: when it was made.
+account: the Stripe account.
+decline_code: the issuer''s reason, else what blocked it or Stripe''s code; of a PaymentIntent, that of its last try. Empty where there is none.
+country: the card''s; empty where it is unknown, or no card.
+brand: the card''s; likewise.
+attempts: a charge.
+failed_attempts: one that failed.
+failed_amount: what it was to take.
+recovered_attempts: one that failed and whose PaymentIntent succeeded after all.
+attempted: a PaymentIntent.
+failed: one that waits for another try, or was canceled after an error.';
+
 -- What refunds, disputes and balance transactions add, each at its own instant, and at that of a charge, refund or
 -- dispute what is not known of the balance yet. Until 2025-03-31 Stripe made a refund of what was held and released, too.
 CREATE OR REPLACE FUNCTION settlement_facts(since timestamptz, until timestamptz)
@@ -3770,6 +3828,34 @@ COMMENT ON COLUMN payment_rollups.currency IS 'Three letters, in lower case; of 
 COMMENT ON COLUMN payment_rollups.source IS 'Which endpoint received the newest event: the last part of /webhooks/{source}.';
 COMMENT ON COLUMN payment_rollups.split_value IS 'The split''s value; empty where it is unknown.';
 
+CREATE TABLE IF NOT EXISTS failure_rollups (
+    split              text        NOT NULL,
+    bucket             timestamptz NOT NULL,
+    account            text        NOT NULL,
+    livemode           boolean     NOT NULL,
+    currency           text        NOT NULL,
+    source             text        NOT NULL,
+    split_value        text        NOT NULL,
+    attempts           integer     NOT NULL,
+    failed_attempts    integer     NOT NULL,
+    failed_amount      bigint      NOT NULL,
+    recovered_attempts integer     NOT NULL,
+    attempted          integer     NOT NULL,
+    failed             integer     NOT NULL
+) PARTITION BY LIST (split);
+CREATE TABLE IF NOT EXISTS failure_rollups_code PARTITION OF failure_rollups FOR VALUES IN ('decline_code');
+CREATE TABLE IF NOT EXISTS failure_rollups_country PARTITION OF failure_rollups FOR VALUES IN ('country');
+CREATE TABLE IF NOT EXISTS failure_rollups_brand PARTITION OF failure_rollups FOR VALUES IN ('brand');
+CREATE INDEX IF NOT EXISTS failure_rollups_by_bucket ON failure_rollups (bucket);
+COMMENT ON TABLE failure_rollups IS 'What failure_facts add up to in each 15 minutes, UTC. Ask payment_failures instead: it knows which of these are due to be made anew.';
+COMMENT ON COLUMN failure_rollups.split IS 'By what its rows are broken down beside source: decline_code, country or brand. Rows of one split hold each attempt once.';
+COMMENT ON COLUMN failure_rollups.bucket IS 'The first instant of the 15 minutes.';
+COMMENT ON COLUMN failure_rollups.account IS 'The Stripe account.';
+COMMENT ON COLUMN failure_rollups.livemode IS 'True for real money, false for test data.';
+COMMENT ON COLUMN failure_rollups.currency IS 'Three letters, in lower case; of all amounts here.';
+COMMENT ON COLUMN failure_rollups.source IS 'Which endpoint received the newest event: the last part of /webhooks/{source}.';
+COMMENT ON COLUMN failure_rollups.split_value IS 'The split''s value; empty where it is unknown.';
+
 CREATE TABLE IF NOT EXISTS settlement_rollups (
     bucket         timestamptz NOT NULL,
     account        text        NOT NULL,
@@ -3807,10 +3893,12 @@ CREATE TABLE IF NOT EXISTS rollup_queue (
     queued_by xid8        NOT NULL DEFAULT pg_current_xact_id()
 );
 ALTER TABLE rollup_queue ADD COLUMN IF NOT EXISTS queued_by xid8 NOT NULL DEFAULT pg_current_xact_id();
+ALTER TABLE rollup_queue ADD COLUMN IF NOT EXISTS rollup text;
 COMMENT ON TABLE rollup_queue IS 'The 15 minutes whose rollups are due to be made anew, as often as something changed in them. Written by triggers, in the transaction that changes what the facts are made of.';
 COMMENT ON COLUMN rollup_queue.bucket IS 'The first instant of the 15 minutes.';
 COMMENT ON COLUMN rollup_queue.queued_at IS 'Since when.';
 COMMENT ON COLUMN rollup_queue.queued_by IS 'The transaction that changed something in them.';
+COMMENT ON COLUMN rollup_queue.rollup IS 'The table in which alone they are due, where an update has changed what its facts mean; null for all.';
 
 CREATE OR REPLACE FUNCTION bucket_of(instant timestamptz) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE
@@ -3834,6 +3922,20 @@ BEGIN ATOMIC
     GROUP BY 1, 2, 3, 4, 5, 6, 7;
 END;
 COMMENT ON FUNCTION payments_rolled_up IS 'What payment_rollups must hold for the facts of a range of whole buckets. Its columns are those of payment_rollups.';
+
+CREATE OR REPLACE FUNCTION failures_rolled_up(since timestamptz, until timestamptz) RETURNS SETOF failure_rollups
+LANGUAGE sql STABLE
+BEGIN ATOMIC
+    SELECT split.name, bucket_of(fact.at), fact.account, fact.livemode, fact.currency, fact.source, split.value,
+        sum(fact.attempts)::integer, sum(fact.failed_attempts)::integer, sum(fact.failed_amount)::bigint,
+        sum(fact.recovered_attempts)::integer, sum(fact.attempted)::integer, sum(fact.failed)::integer
+    FROM failure_facts(failures_rolled_up.since, failures_rolled_up.until) AS fact
+    CROSS JOIN LATERAL (VALUES
+        ('decline_code', fact.decline_code), ('country', fact.country), ('brand', fact.brand)
+    ) AS split (name, value)
+    GROUP BY 1, 2, 3, 4, 5, 6, 7;
+END;
+COMMENT ON FUNCTION failures_rolled_up IS 'What failure_rollups must hold for the facts of a range of whole buckets. Its columns are those of failure_rollups.';
 
 CREATE OR REPLACE FUNCTION settlements_rolled_up(since timestamptz, until timestamptz) RETURNS SETOF settlement_rollups
 LANGUAGE sql STABLE
@@ -3860,7 +3962,7 @@ CREATE OR REPLACE FUNCTION refresh_rollups(at_most integer, seen pg_snapshot) RE
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    due timestamptz[];
+    due record;
 BEGIN
     PERFORM pg_advisory_xact_lock('rollup_queue'::regclass::oid::integer, 0);
     WITH ready AS (
@@ -3872,21 +3974,54 @@ BEGIN
         SELECT ready.bucket FROM ready GROUP BY ready.bucket ORDER BY min(ready.queued_at) LIMIT at_most
     ), taken AS (
         DELETE FROM rollup_queue AS queued USING ready, oldest
-        WHERE queued.ctid = ready.place AND ready.bucket = oldest.bucket RETURNING queued.bucket
+        WHERE queued.ctid = ready.place AND ready.bucket = oldest.bucket RETURNING queued.bucket, queued.rollup
     )
-    SELECT array_agg(DISTINCT taken.bucket) INTO due FROM taken;
-    IF due IS NULL THEN
-        RETURN 0;
-    END IF;
-    DELETE FROM payment_rollups WHERE bucket = ANY (due);
+    SELECT count(DISTINCT taken.bucket)::integer AS buckets,
+        array_agg(DISTINCT taken.bucket) FILTER (WHERE coalesce(taken.rollup, 'payment_rollups') = 'payment_rollups')
+            AS payments,
+        array_agg(DISTINCT taken.bucket) FILTER (WHERE coalesce(taken.rollup, 'failure_rollups') = 'failure_rollups')
+            AS failures,
+        array_agg(DISTINCT taken.bucket) FILTER (WHERE coalesce(taken.rollup, 'settlement_rollups') = 'settlement_rollups')
+            AS settlements
+    INTO due FROM taken;
+    DELETE FROM payment_rollups WHERE bucket = ANY (due.payments);
     INSERT INTO payment_rollups
-    SELECT anew.* FROM unnest(due) AS one (bucket)
+    SELECT anew.* FROM unnest(due.payments) AS one (bucket)
     CROSS JOIN LATERAL payments_rolled_up(one.bucket, one.bucket + interval '15 minutes') AS anew;
-    DELETE FROM settlement_rollups WHERE bucket = ANY (due);
+    DELETE FROM failure_rollups WHERE bucket = ANY (due.failures);
+    INSERT INTO failure_rollups
+    SELECT anew.* FROM unnest(due.failures) AS one (bucket)
+    CROSS JOIN LATERAL failures_rolled_up(one.bucket, one.bucket + interval '15 minutes') AS anew;
+    DELETE FROM settlement_rollups WHERE bucket = ANY (due.settlements);
     INSERT INTO settlement_rollups
-    SELECT anew.* FROM unnest(due) AS one (bucket)
+    SELECT anew.* FROM unnest(due.settlements) AS one (bucket)
     CROSS JOIN LATERAL settlements_rolled_up(one.bucket, one.bucket + interval '15 minutes') AS anew;
-    RETURN cardinality(due);
+    RETURN due.buckets;
+END
+$$;
+
+-- While nobody refreshes, each change adds to the queue, and every figure reads it: so of what has waited for long, each
+-- bucket is kept once. It is queued by who merges it, the newest of all that queued it: who is shown him is shown them.
+CREATE OR REPLACE FUNCTION merge_queued_rollups(longer_than interval) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    before timestamptz := clock_timestamp() - longer_than;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock('rollup_queue'::regclass::oid::integer, 0) THEN
+        RETURN;  -- somebody refreshes
+    END IF;
+    WITH repeated AS (
+        SELECT queued.bucket, queued.rollup FROM rollup_queue AS queued WHERE queued.queued_at < before
+        GROUP BY queued.bucket, queued.rollup HAVING count(*) > 1
+    ), taken AS (
+        DELETE FROM rollup_queue AS queued USING repeated
+        WHERE queued.bucket = repeated.bucket AND queued.rollup IS NOT DISTINCT FROM repeated.rollup
+            AND queued.queued_at < before
+        RETURNING queued.bucket, queued.rollup, queued.queued_at
+    )
+    INSERT INTO rollup_queue (bucket, rollup, queued_at)
+    SELECT taken.bucket, taken.rollup, min(taken.queued_at) FROM taken GROUP BY taken.bucket, taken.rollup;
 END
 $$;
 
@@ -4137,7 +4272,9 @@ $$;
 CREATE OR REPLACE FUNCTION queue_all_rolled_up() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     INSERT INTO rollup_queue (bucket)
-    SELECT bucket FROM payment_rollups UNION SELECT bucket FROM settlement_rollups;
+    SELECT bucket FROM payment_rollups
+    UNION SELECT bucket FROM failure_rollups
+    UNION SELECT bucket FROM settlement_rollups;
     RETURN NULL;
 END
 $$;
@@ -4195,34 +4332,55 @@ END
 $$;
 
 -- What was there before there were rollups, or before their facts meant what they mean now: told by the text of what
--- they are made by, as one time too many changes no figure, and one too few leaves wrong ones.
+-- they are made by, as one time too many changes no figure, and one too few leaves wrong ones. Only the table whose facts
+-- mean something else is made anew, the newest buckets first: the figures of the others stay fast.
 DO $$
 DECLARE
-    meaning text;
+    made record;
 BEGIN
-    SELECT md5(string_agg(part.body, '' ORDER BY part.body)) INTO meaning FROM (
-        SELECT pg_get_functiondef(name::regproc) AS body FROM unnest(ARRAY[
-            'bucket_of', 'given_back', 'formal_dispute',
-            'payment_facts', 'settlement_facts', 'payments_rolled_up', 'settlements_rolled_up'
-        ]) AS name
-        UNION ALL
-        SELECT pg_get_viewdef(name::regclass) FROM unnest(ARRAY[
-            'payments', 'invoice_plans', 'price_list', 'all_refunds'
-        ]) AS name
-    ) AS part;
-    IF NOT EXISTS (SELECT FROM configuration WHERE name = 'rollups' AND value = meaning) THEN
-        INSERT INTO rollup_queue (bucket)
-        SELECT bucket_of(created_at) FROM payment_intents
-        UNION SELECT bucket_of(created_at) FROM charges
-        UNION SELECT bucket_of(created_at) FROM refunds
-        UNION SELECT bucket_of(created_at) FROM charge_refunds
-        UNION SELECT bucket_of(created_at) FROM disputes
-        UNION SELECT bucket_of(created_at) FROM balance_transactions
-        UNION SELECT bucket FROM payment_rollups
-        UNION SELECT bucket FROM settlement_rollups;
-        INSERT INTO configuration (name, value) VALUES ('rollups', meaning)
+    FOR made IN
+        WITH part AS (
+            SELECT routines.rollup, pg_get_functiondef(name::regproc) AS body
+            FROM (VALUES
+                ('payment_rollups', ARRAY['bucket_of', 'given_back', 'formal_dispute', 'payment_facts', 'payments_rolled_up']),
+                ('failure_rollups', ARRAY['bucket_of', 'failure_facts', 'failures_rolled_up']),
+                ('settlement_rollups', ARRAY['bucket_of', 'formal_dispute', 'settlement_facts', 'settlements_rolled_up'])
+            ) AS routines (rollup, names), unnest(routines.names) AS name
+            UNION ALL
+            SELECT views.rollup, pg_get_viewdef(name::regclass)
+            FROM (VALUES
+                ('payment_rollups', ARRAY['payments', 'invoice_plans', 'price_list', 'all_refunds']),
+                ('settlement_rollups', ARRAY['all_refunds'])
+            ) AS views (rollup, names), unnest(views.names) AS name
+        )
+        SELECT part.rollup, md5(string_agg(part.body, '' ORDER BY part.body)) AS meaning,
+            part.rollup <> 'failure_rollups' AND EXISTS (  -- before there were these, one text told of both others
+                SELECT FROM configuration WHERE name = 'rollups' AND value = (
+                    SELECT md5(string_agg(DISTINCT other.body, '' ORDER BY other.body)) FROM part AS other
+                    WHERE other.rollup <> 'failure_rollups'
+                )
+            ) AS known
+        FROM part GROUP BY part.rollup
+    LOOP
+        IF NOT made.known AND NOT EXISTS (SELECT FROM configuration WHERE name = made.rollup AND value = made.meaning) THEN
+            INSERT INTO rollup_queue (bucket, rollup)
+            SELECT told.bucket, made.rollup FROM (
+                SELECT bucket_of(created_at) AS bucket FROM payment_intents
+                UNION SELECT bucket_of(created_at) FROM charges
+                UNION SELECT bucket_of(created_at) FROM refunds
+                UNION SELECT bucket_of(created_at) FROM charge_refunds
+                UNION SELECT bucket_of(created_at) FROM disputes
+                UNION SELECT bucket_of(created_at) FROM balance_transactions
+                UNION SELECT bucket FROM payment_rollups
+                UNION SELECT bucket FROM failure_rollups
+                UNION SELECT bucket FROM settlement_rollups
+            ) AS told
+            ORDER BY told.bucket DESC;
+        END IF;
+        INSERT INTO configuration (name, value) VALUES (made.rollup, made.meaning)
         ON CONFLICT (name) DO UPDATE SET value = excluded.value;
-    END IF;
+    END LOOP;
+    DELETE FROM configuration WHERE name = 'rollups';
 END
 $$;
 
@@ -4247,12 +4405,13 @@ COMMENT ON FUNCTION rolled_up_spans IS 'The periods of a range, each with the wh
 first_bucket: the first whole bucket of the period.
 end_bucket: the end of its last whole bucket; first_bucket where there is none.';
 
-CREATE OR REPLACE FUNCTION unrolled_spans(since timestamptz, until timestamptz, "by" text, time_zone text)
-RETURNS TABLE (period_start timestamptz, span_start timestamptz, span_end timestamptz)
+CREATE OR REPLACE FUNCTION fact_spans(
+    since timestamptz, until timestamptz, "by" text, time_zone text, rollup text
+) RETURNS TABLE (period_start timestamptz, span_start timestamptz, span_end timestamptz)
 LANGUAGE sql STABLE
 BEGIN ATOMIC
     SELECT span.period_start, edge.span_start, edge.span_end
-    FROM rolled_up_spans(unrolled_spans.since, unrolled_spans.until, unrolled_spans."by", unrolled_spans.time_zone) AS span
+    FROM rolled_up_spans(fact_spans.since, fact_spans.until, fact_spans."by", fact_spans.time_zone) AS span
     CROSS JOIN LATERAL (VALUES
         (span.period_start, least(span.first_bucket, span.period_end)),
         (span.end_bucket, span.period_end)
@@ -4260,11 +4419,15 @@ BEGIN ATOMIC
     WHERE edge.span_start < edge.span_end
     UNION ALL
     SELECT span.period_start, queued.bucket, queued.bucket + interval '15 minutes'
-    FROM rolled_up_spans(unrolled_spans.since, unrolled_spans.until, unrolled_spans."by", unrolled_spans.time_zone) AS span
-    JOIN (SELECT DISTINCT rollup_queue.bucket FROM rollup_queue) AS queued
+    FROM rolled_up_spans(fact_spans.since, fact_spans.until, fact_spans."by", fact_spans.time_zone) AS span
+    JOIN (
+        SELECT DISTINCT rollup_queue.bucket FROM rollup_queue
+        WHERE coalesce(rollup_queue.rollup, fact_spans.rollup) = fact_spans.rollup
+    ) AS queued
         ON queued.bucket >= span.first_bucket AND queued.bucket < span.end_bucket;
 END;
-COMMENT ON FUNCTION unrolled_spans IS 'What of each period is read from the facts: what is left of it beside its whole buckets, and the buckets that are queued.
+COMMENT ON FUNCTION fact_spans IS 'What of each period is read from the facts: what is left of it beside its whole buckets, and the buckets that are queued.
+rollup: the table that all else is read from.
 span_start: the first instant.
 span_end: the first instant after it.';
 
@@ -4292,14 +4455,17 @@ BEGIN ATOMIC
             AND rolled.livemode = (SELECT coalesce(payment_sums.livemode, default_livemode()))
             AND (payment_sums.currency IS NULL OR rolled.currency = lower(payment_sums.currency))
             AND (payment_sums.source IS NULL OR rolled.source = source_label(payment_sums.source))
-            AND NOT EXISTS (SELECT FROM rollup_queue WHERE rollup_queue.bucket = rolled.bucket)
+            AND NOT EXISTS (
+                SELECT FROM rollup_queue AS queued
+                WHERE queued.bucket = rolled.bucket AND coalesce(queued.rollup, 'payment_rollups') = 'payment_rollups'
+            )
         UNION ALL
         SELECT span.period_start, fact.currency, fact.split_value,
             fact.payments, fact.attempted, fact.succeeded, fact.failed, fact.unseen_charges, fact.attempts,
             fact.successful_attempts, fact.card_attempts, fact.authorized, fact.paid_charges, fact.anonymous_charges,
             fact.gross, fact.refunded_charges, fact.refunded, fact.disputed_charges, fact.lost, fact.unseen_refunds,
             fact.unseen_disputes
-        FROM unrolled_spans(payment_sums.since, payment_sums.until, payment_sums."by", payment_sums.time_zone) AS span
+        FROM fact_spans(payment_sums.since, payment_sums.until, payment_sums."by", payment_sums.time_zone, 'payment_rollups') AS span
         CROSS JOIN LATERAL payment_facts(span.span_start, span.span_end, payment_sums.split) AS fact
         WHERE fact.livemode = (SELECT coalesce(payment_sums.livemode, default_livemode()))
             AND (payment_sums.currency IS NULL OR fact.currency = lower(payment_sums.currency))
@@ -4355,13 +4521,16 @@ BEGIN ATOMIC
         WHERE rolled.livemode = (SELECT coalesce(settlement_sums.livemode, default_livemode()))
             AND (settlement_sums.currency IS NULL OR rolled.currency = lower(settlement_sums.currency))
             AND (settlement_sums.source IS NULL OR rolled.source = source_label(settlement_sums.source))
-            AND NOT EXISTS (SELECT FROM rollup_queue WHERE rollup_queue.bucket = rolled.bucket)
+            AND NOT EXISTS (
+                SELECT FROM rollup_queue AS queued
+                WHERE queued.bucket = rolled.bucket AND coalesce(queued.rollup, 'settlement_rollups') = 'settlement_rollups'
+            )
         UNION ALL
         SELECT span.period_start, fact.currency,
             fact.refunds, fact.refund_amount, fact.failed_refunds, fact.disputes, fact.dispute_amount, fact.inquiries,
             fact.disputes_won, fact.disputes_lost, fact.lost_amount, fact.transactions, fact.fees, fact.cash,
             fact.paid_out, fact.pending, fact.pending_amount
-        FROM unrolled_spans(settlement_sums.since, settlement_sums.until, settlement_sums."by", settlement_sums.time_zone) AS span
+        FROM fact_spans(settlement_sums.since, settlement_sums.until, settlement_sums."by", settlement_sums.time_zone, 'settlement_rollups') AS span
         CROSS JOIN LATERAL settlement_facts(span.span_start, span.span_end) AS fact
         WHERE fact.livemode = (SELECT coalesce(settlement_sums.livemode, default_livemode()))
             AND (settlement_sums.currency IS NULL OR fact.currency = lower(settlement_sums.currency))
@@ -4390,6 +4559,8 @@ BEGIN ATOMIC
 END;
 COMMENT ON FUNCTION settlement_sums IS 'The facts of refunds, disputes and the balance added up by period and currency. The counts and amounts are explained in settlement_facts.';
 
+DROP FUNCTION IF EXISTS unrolled_spans(timestamptz, timestamptz, text, text);
+
 -- A sum is explained as what it adds up.
 DO $$
 DECLARE
@@ -4399,19 +4570,22 @@ BEGIN
         SELECT sums.rollup, sums.routine, said[1] AS name, said[2] AS meaning
         FROM (VALUES
             ('payment_facts', 'payment_rollups', 'payment_sums'),
+            ('failure_facts', 'failure_rollups', NULL),
             ('settlement_facts', 'settlement_rollups', 'settlement_sums')
         ) AS sums (facts, rollup, routine)
         CROSS JOIN LATERAL regexp_matches(
             obj_description(sums.facts::regproc, 'pg_proc'), '^([a-z_]+): (.*)$', 'gn'
         ) AS said
-        WHERE said[1] NOT IN ('at', 'account')
+        WHERE said[1] NOT IN ('at', 'account', 'decline_code', 'country', 'brand')
     LOOP
         IF summed.name NOT LIKE 'split%' THEN
             EXECUTE format('COMMENT ON COLUMN %I.%I IS %L', summed.rollup, summed.name,
                 'Summed: ' || summed.meaning);
         END IF;
-        EXECUTE format('COMMENT ON FUNCTION %I IS %L', summed.routine,
-            format(E'%s\n%s: %s', obj_description(summed.routine::regproc, 'pg_proc'), summed.name, summed.meaning));
+        IF summed.routine IS NOT NULL THEN
+            EXECUTE format('COMMENT ON FUNCTION %I IS %L', summed.routine,
+                format(E'%s\n%s: %s', obj_description(summed.routine::regproc, 'pg_proc'), summed.name, summed.meaning));
+        END IF;
     END LOOP;
 END
 $$;
@@ -4674,94 +4848,61 @@ CREATE OR REPLACE FUNCTION payment_failures(
 )
 LANGUAGE sql STABLE
 BEGIN ATOMIC
-    -- By decline code the rates are of all that was tried, which the rollups know; so only what failed is read.
-    WITH period AS MATERIALIZED (
-        SELECT periods.period_start, periods.period_end, row_number() OVER (ORDER BY periods.period_start) AS number
-        FROM period_starts(
+    WITH part AS (
+        SELECT span.period_start, rolled.currency, rolled.split_value, rolled.attempts, rolled.failed_attempts,
+            rolled.failed_amount, rolled.recovered_attempts, rolled.attempted, rolled.failed
+        FROM rolled_up_spans(
             payment_failures.since, payment_failures.until, payment_failures."by", payment_failures.time_zone
-        ) AS periods
-    ), tried AS (
-        SELECT width_bucket(
-                charge.created_at, (SELECT array_agg(period.period_start ORDER BY period.number) FROM period)
-            ) AS number,
-            charge.currency,
-            coalesce(CASE payment_failures.split
-                WHEN 'decline_code' THEN coalesce(charge.outcome_reason, charge.failure_code)
-                WHEN 'country' THEN charge.card_country
-                WHEN 'brand' THEN charge.card_brand
-            END, '') AS split_value,
-            count(*) AS attempts, count(*) FILTER (WHERE charge.status = 'failed') AS failed_attempts,
-            coalesce(sum(charge.amount) FILTER (WHERE charge.status = 'failed'), 0) AS failed_amount,
-            count(*) FILTER (WHERE charge.status = 'failed' AND EXISTS (
-                SELECT FROM payment_intents AS intent
-                WHERE intent.account = charge.account AND intent.livemode = charge.livemode
-                    AND intent.id = charge.payment_intent_id AND intent.status = 'succeeded'
-            )) AS recovered_attempts,
-            0 AS attempted, 0 AS failed
-        FROM charges AS charge
-        WHERE charge.created_at >= payment_failures.since AND charge.created_at < payment_failures.until
-            AND (payment_failures.split <> 'decline_code' OR charge.status = 'failed')
-            AND charge.livemode = (SELECT coalesce(payment_failures.livemode, default_livemode()))
-            AND (payment_failures.currency IS NULL OR charge.currency = lower(payment_failures.currency))
-            AND (payment_failures.source IS NULL OR charge.source = source_label(payment_failures.source))
-        GROUP BY 1, 2, 3
+        ) AS span
+        JOIN failure_rollups AS rolled ON rolled.bucket >= span.first_bucket AND rolled.bucket < span.end_bucket
+        WHERE rolled.split = payment_failures.split
+            AND rolled.livemode = (SELECT coalesce(payment_failures.livemode, default_livemode()))
+            AND (payment_failures.currency IS NULL OR rolled.currency = lower(payment_failures.currency))
+            AND (payment_failures.source IS NULL OR rolled.source = source_label(payment_failures.source))
+            AND NOT EXISTS (
+                SELECT FROM rollup_queue AS queued
+                WHERE queued.bucket = rolled.bucket AND coalesce(queued.rollup, 'failure_rollups') = 'failure_rollups'
+            )
         UNION ALL
-        SELECT width_bucket(
-                intent.created_at, (SELECT array_agg(period.period_start ORDER BY period.number) FROM period)
-            ),
-            intent.currency,
-            coalesce(CASE payment_failures.split
-                WHEN 'decline_code' THEN coalesce(
-                    latest.outcome_reason, latest.failure_code, intent.last_error_decline_code, intent.last_error_code
-                )
-                WHEN 'country' THEN latest.card_country
-                WHEN 'brand' THEN latest.card_brand
-            END, ''),
-            0, 0, 0, 0, count(*), count(*) FILTER (
-                WHERE intent.status IN ('requires_payment_method', 'requires_confirmation', 'requires_action')
-                    OR (intent.status = 'canceled' AND (intent.last_error_code IS NOT NULL OR latest.status = 'failed'))
-            )
-        FROM payment_intents AS intent
-        LEFT JOIN charges AS latest
-            ON latest.account = intent.account AND latest.livemode = intent.livemode
-            AND latest.id = intent.latest_charge_id AND latest.payment_intent_id = intent.id
-        WHERE intent.created_at >= payment_failures.since AND intent.created_at < payment_failures.until
-            AND (payment_failures.split <> 'decline_code' OR intent.status NOT IN ('succeeded', 'processing', 'requires_capture'))
-            AND intent.livemode = (SELECT coalesce(payment_failures.livemode, default_livemode()))
-            AND (payment_failures.currency IS NULL OR intent.currency = lower(payment_failures.currency))
-            AND (payment_failures.source IS NULL OR intent.source = source_label(payment_failures.source))
-            AND (
-                intent.latest_charge_id IS NOT NULL OR intent.last_error_code IS NOT NULL
-                OR intent.status IN ('succeeded', 'processing', 'requires_capture')
-            )
-        GROUP BY 1, 2, 3
+        SELECT span.period_start, fact.currency,
+            CASE payment_failures.split
+                WHEN 'decline_code' THEN fact.decline_code WHEN 'country' THEN fact.country WHEN 'brand' THEN fact.brand
+            END,
+            fact.attempts, fact.failed_attempts, fact.failed_amount, fact.recovered_attempts, fact.attempted, fact.failed
+        FROM fact_spans(
+            payment_failures.since, payment_failures.until, payment_failures."by", payment_failures.time_zone,
+            'failure_rollups'
+        ) AS span
+        CROSS JOIN LATERAL failure_facts(span.span_start, span.span_end) AS fact
+        WHERE fact.livemode = (SELECT coalesce(payment_failures.livemode, default_livemode()))
+            AND (payment_failures.currency IS NULL OR fact.currency = lower(payment_failures.currency))
+            AND (payment_failures.source IS NULL OR fact.source = source_label(payment_failures.source))
     ), summed AS (
-        SELECT tried.number, tried.currency, tried.split_value,
-            sum(tried.failed_attempts)::bigint AS failed_attempts, sum(tried.failed_amount)::bigint AS failed_amount,
-            sum(tried.recovered_attempts)::bigint AS recovered_attempts, sum(tried.failed)::bigint AS failed,
-            sum(tried.attempts) AS attempts, sum(tried.attempted) AS attempted
-        FROM tried
-        GROUP BY tried.number, tried.currency, tried.split_value
-    ), whole AS (
-        SELECT sums.period_start, sums.currency, sums.attempts::numeric AS attempts, sums.attempted::numeric AS attempted
-        FROM payment_sums(
-            payment_failures.since, payment_failures.until, payment_failures."by", NULL,
-            payment_failures.currency, payment_failures.source, payment_failures.livemode, payment_failures.time_zone
-        ) AS sums
-        WHERE payment_failures.split = 'decline_code'
+        SELECT part.period_start, part.currency, part.split_value,
+            sum(part.attempts) AS attempts, sum(part.failed_attempts)::bigint AS failed_attempts,
+            sum(part.failed_amount)::bigint AS failed_amount,
+            sum(part.recovered_attempts)::bigint AS recovered_attempts,
+            sum(part.attempted) AS attempted, sum(part.failed)::bigint AS failed
+        FROM part GROUP BY part.period_start, part.currency, part.split_value
+    ), whole AS (  -- no try that succeeds has a decline code: the rates are of all that was tried
+        SELECT summed.period_start, summed.currency, sum(summed.attempts) AS attempts, sum(summed.attempted) AS attempted
+        FROM summed WHERE payment_failures.split = 'decline_code' GROUP BY summed.period_start, summed.currency
     )
     SELECT period.period_start, period.period_end, coalesce(payment_failures.livemode, default_livemode()),
         told.currency, nullif(told.split_value, ''),
         coalesce(summed.failed_attempts, 0), coalesce(summed.failed_amount, 0), coalesce(summed.recovered_attempts, 0),
-        coalesce(summed.failed_attempts, 0) / nullif(coalesce(whole.attempts, summed.attempts), 0),
-        coalesce(summed.failed, 0), coalesce(summed.failed, 0) / nullif(coalesce(whole.attempted, summed.attempted), 0)
-    FROM period
+        coalesce(summed.failed_attempts, 0)::numeric / nullif(coalesce(whole.attempts, summed.attempts), 0),
+        coalesce(summed.failed, 0),
+        coalesce(summed.failed, 0)::numeric / nullif(coalesce(whole.attempted, summed.attempted), 0)
+    FROM period_starts(
+        payment_failures.since, payment_failures.until, payment_failures."by", payment_failures.time_zone
+    ) AS period
     CROSS JOIN (
         SELECT summed.currency, summed.split_value FROM summed
         GROUP BY summed.currency, summed.split_value HAVING sum(summed.failed_attempts + summed.failed) > 0
     ) AS told
     LEFT JOIN summed
-        ON summed.number = period.number AND summed.currency = told.currency
+        ON summed.period_start = period.period_start AND summed.currency = told.currency
         AND summed.split_value = told.split_value
     LEFT JOIN whole ON whole.period_start = period.period_start AND whole.currency = told.currency
     WHERE chosen('split', payment_failures.split, 'decline_code', 'country', 'brand') IS NOT NULL
@@ -5348,16 +5489,17 @@ BEGIN
         'discount_versions', 'shown_discounts', 'customer_discounts', 'trial_payments',
         'subscription_access', 'subscription_access_versions', 'user_access',
         'subscription_mrr', 'stripe_accounts', 'invoice_plans', 'payment_versions',
-        'payment_rollups', 'settlement_rollups', 'rollup_queue', 'fx_rates'
+        'payment_rollups', 'failure_rollups', 'settlement_rollups', 'rollup_queue', 'fx_rates'
     ] LOOP
         EXECUTE format('GRANT SELECT ON %I TO hooklog_analyst', readable);
     END LOOP;
     FOREACH readable IN ARRAY ARRAY[
         'user_access_at', 'user_access_as_of',
         'exact_amount', 'discount_off', 'default_livemode', 'chosen', 'source_label', 'is_range', 'period_starts',
-        'bucket_of', 'payment_facts', 'settlement_facts', 'payments_rolled_up', 'settlements_rolled_up',
+        'bucket_of', 'payment_facts', 'failure_facts', 'settlement_facts',
+        'payments_rolled_up', 'failures_rolled_up', 'settlements_rolled_up',
         'given_back', 'formal_dispute',
-        'rolled_up_spans', 'unrolled_spans', 'payment_sums', 'settlement_sums', 'paying_customers',
+        'rolled_up_spans', 'fact_spans', 'payment_sums', 'settlement_sums', 'paying_customers',
         'payment_metrics', 'payments_as_of', 'payment_failures', 'refund_metrics', 'dispute_metrics',
         'balance_metrics',
         'currency_decimals', 'half_even', 'fx_rate',

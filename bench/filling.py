@@ -7,7 +7,8 @@ from typing import Any
 import psycopg
 
 AT_ONCE = 500_000
-TABLES = "payment_intents, charges, refunds, disputes, payment_rollups, settlement_rollups"
+TABLES = "payment_intents, charges, refunds, disputes"
+ROLLUPS = "payment_rollups, failure_rollups, settlement_rollups"
 
 # Of a hundred payments 92 are paid, eight of them by a second charge; five fail, and three are never tried.
 # Ids grow with time, as Stripe's do; a fifth of the payers are guests, and each pays eight times or so.
@@ -90,6 +91,7 @@ FROM unnest(%(splits)s::text[]) AS split (name)
 CROSS JOIN LATERAL payment_facts(%(since)s, %(until)s, split.name) AS fact
 GROUP BY 1, 2, 3, 4, 5, 6, 7
 """
+_FAILED = "INSERT INTO failure_rollups SELECT * FROM failures_rolled_up(%(since)s, %(until)s)"
 _SETTLED = "INSERT INTO settlement_rollups SELECT * FROM settlements_rolled_up(%(since)s, %(until)s)"
 _MEASURES = """
 SELECT attname FROM pg_attribute
@@ -126,7 +128,7 @@ def fill_payments(
     connection.execute(f"VACUUM (ANALYZE) {TABLES}")
     _roll_up(connection, since, until + timedelta(days=30), splits, lambda part: advance(0.4 * part))
     connection.execute("SET session_replication_role = origin")
-    connection.execute("VACUUM (ANALYZE) payment_rollups, settlement_rollups")
+    connection.execute(f"VACUUM (ANALYZE) {ROLLUPS}")
     connection.execute("CHECKPOINT")
 
 
@@ -144,6 +146,7 @@ def _roll_up(
     while start < until:
         end = min(start + timedelta(days=30), until)
         connection.execute(statement, {"since": start, "until": end, "splits": list(splits)})
-        connection.execute(_SETTLED, {"since": start, "until": end})
+        for rest in (_FAILED, _SETTLED):
+            connection.execute(rest, {"since": start, "until": end})
         advance((end - start) / whole)
         start = end

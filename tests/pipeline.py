@@ -20,7 +20,7 @@ ROOM = Bounds(log_max_bytes=1 << 30, dedupe_max_bytes=1 << 28)
 NOT_OF_THE_EVENTS = {"heads": {"place", "touched"}, "dead_letters": {"detected_at"}}
 """Columns that tell of the run, not of the set of events."""
 
-ROLLUPS = ("rollup_queue", "payment_rollups", "settlement_rollups")
+ROLLUPS = ("rollup_queue", "payment_rollups", "failure_rollups", "settlement_rollups")
 
 WRITTEN = "SELECT name FROM unnest(%s::text[]) AS name WHERE pg_relation_size(name::regclass) > 0"
 

@@ -20,7 +20,7 @@ from tests.payments import CHARGE, INTENT
 from tests.rollups import EVENTS, differences, refreshed
 from tests.test_payments_view import invoice, subscription
 from tests.web_process import PATIENCE, until
-from workers.rollups import LINKS, Refresher, repair, waiting
+from workers.rollups import LINKS, Refresher, merge_queued, repair, waiting
 
 HOUR = 3600
 LATER = CHARGE | {"payment_intent": "pi_1", "created": NOW + HOUR}
@@ -83,6 +83,25 @@ def test_nor_is_one_that_overlaps_another_that_overlaps_the_charge(pipeline, con
     refreshed(connection, refresher)
     assert differences(connection) == []
     assert connection.execute(PLANS).fetchall() == [("pro", 1)]
+
+
+def test_what_is_merged_in_the_queue_is_made_anew_no_sooner(pipeline, connection, opened):
+    pipeline.deliver(event("payment_intent.succeeded", INTENT | {"invoice": None}))
+    pipeline.run()
+    refreshed(connection)
+    queue = "INSERT INTO rollup_queue (bucket) VALUES (bucket_of(to_timestamp(%s)))"
+    connection.execute(queue, [NOW + HOUR])
+    refresher, changing = Refresher(connection), opened()
+    refresher.look()
+    changing.execute("UPDATE payment_intents SET plan_type = 'gold'")
+    pipeline.deliver(event("charge.succeeded", LATER))
+    pipeline.run()
+    merge_queued(connection, longer_than=-HOUR)
+    assert refresher.refresh() == 0
+    changing.commit()
+    refreshed(connection, refresher)
+    assert differences(connection) == []
+    assert connection.execute(PLANS).fetchall() == [("gold", 1)]
 
 
 def test_who_writes_what_no_figure_is_made_of_holds_nothing_up(pipeline, connection, opened):

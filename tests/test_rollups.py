@@ -19,7 +19,7 @@ from workers.commands.rollups import rollups
 from workers.database import SCHEMA
 from workers.rollups import Refresher, repair, waiting
 
-TABLES = ("payment_rollups", "settlement_rollups")
+TABLES = ("payment_rollups", "failure_rollups", "settlement_rollups")
 
 
 def rows(pipeline: Pipeline) -> Any:
@@ -33,8 +33,12 @@ def test_they_hold_what_the_rows_of_a_whole_business_add_up_to(pipeline, connect
     refreshed(connection)
     assert (waiting(connection).buckets, differences(connection)) == (0, [])
     assert all(rows(pipeline).values())
-    splits = {row["split"] for row in pipeline.rows("payment_rollups")}
-    assert splits == {"none", "origin", "plan", "payment_method"}
+    assert splits(pipeline, "payment_rollups") == {"none", "origin", "plan", "payment_method"}
+    assert splits(pipeline, "failure_rollups") == {"decline_code", "country", "brand"}
+
+
+def splits(pipeline: Pipeline, table: str) -> set[str]:
+    return {row["split"] for row in pipeline.rows(table)}
 
 
 @pytest.fixture
@@ -64,43 +68,6 @@ def test_any_order_and_any_moment_of_refreshing_give_the_same(pipeline, connecti
         del deliveries[:size]
     refreshed(connection)
     assert rows(pipeline) == in_order
-
-
-SPLITS = ("NULL", "'source'", "'origin'", "'plan'", "'payment_method'")
-
-
-def figures(connection: Any) -> list[Any]:
-    """All that payment_metrics tells of the business, day by day, in a zone that cuts hours in four."""
-    since, until = "2025-12-15", "2026-02-15"
-    ask = "SELECT * FROM payment_metrics('{}', '{}', 'day', {}, time_zone => 'Asia/Kathmandu')"
-    return [connection.execute(ask.format(since, until, split)).fetchall() for split in SPLITS]
-
-
-def test_figures_are_the_same_whether_read_from_rows_or_from_rollups(pipeline, connection):
-    pipeline.deliver(*EVENTS)
-    pipeline.run()
-    from_rows = figures(connection)
-    assert all(len(rows) > 30 for rows in from_rows)
-    refreshed(connection)
-    assert figures(connection) == from_rows
-    some = "INSERT INTO rollup_queue (bucket) SELECT DISTINCT bucket FROM payment_rollups LIMIT 20"
-    connection.execute(some)
-    assert figures(connection) == from_rows
-
-
-def test_a_figure_is_never_older_than_the_rows(pipeline, connection):
-    pipeline.deliver(*EVENTS)
-    pipeline.run()
-    refreshed(connection)
-    count = "SELECT sum(payments), sum(gross) FROM payment_metrics('2020-01-01', '2030-01-01')"
-    [(payments, gross)] = connection.execute(count).fetchall()
-    paid = INTENT | {"status": "succeeded", "latest_charge": "ch_1"}
-    pipeline.deliver(
-        event("payment_intent.succeeded", paid),
-        event("charge.succeeded", CHARGE | {"payment_intent": "pi_1", "amount_captured": 1250}),
-    )
-    pipeline.run()
-    assert connection.execute(count).fetchall() == [(payments + 1, gross + 1250)]
 
 
 # ------------------------------------------------------------------ what other objects decide
@@ -183,6 +150,7 @@ def broken(pipeline: Pipeline, connection: Any) -> None:
     connection.execute(
         "DELETE FROM payment_rollups WHERE ctid IN (SELECT ctid FROM payment_rollups_none LIMIT 1)"
     )
+    connection.execute("UPDATE failure_rollups_country SET attempts = attempts + 1")
     connection.execute("UPDATE payment_rollups_plan SET gross = gross + 1")
     connection.execute("UPDATE settlement_rollups SET bucket = bucket - interval '1 day' WHERE fees > 0")
     connection.execute("INSERT INTO settlement_rollups SELECT * FROM settlement_rollups WHERE refunds > 0")
@@ -220,15 +188,15 @@ def test_a_repair_of_what_is_right_writes_nothing(pipeline, connection):
 def test_a_database_from_before_there_were_rollups_gets_them(pipeline, connection):
     pipeline.deliver(*EVENTS)
     pipeline.run()
-    connection.execute("DROP TABLE payment_rollups, settlement_rollups, rollup_queue CASCADE")
-    connection.execute("DELETE FROM configuration WHERE name = 'rollups'")
+    connection.execute(f"DROP TABLE {', '.join(TABLES)}, rollup_queue CASCADE")
+    connection.execute("DELETE FROM configuration WHERE name LIKE '%rollups'")
     database.apply_schema(connection)
     refreshed(connection)
     assert differences(connection) == []
     assert pipeline.rows("payment_rollups")
 
 
-def test_an_update_by_which_facts_mean_something_else_makes_all_anew_once(
+def test_an_update_by_which_facts_mean_something_else_makes_their_table_anew_once(
     pipeline, connection, tmp_path, monkeypatch
 ):
     pipeline.deliver(*EVENTS)
@@ -240,7 +208,14 @@ def test_an_update_by_which_facts_mean_something_else_makes_all_anew_once(
     monkeypatch.setattr(database, "SCHEMA", updated)
     database.apply_schema(connection)
     assert waiting(connection).buckets > 30
+    assert connection.execute(QUEUED).fetchall() == [("payment_rollups", True)]
     refreshed(connection)
     assert differences(connection) == []
     database.apply_schema(connection)
     assert waiting(connection).buckets == 0
+
+
+QUEUED = """
+SELECT rollup, min(queued_at) = (array_agg(queued_at ORDER BY bucket DESC))[1] AS newest_first
+FROM rollup_queue GROUP BY rollup
+"""

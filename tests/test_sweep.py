@@ -180,6 +180,32 @@ def test_a_log_filled_to_its_bound_refuses_and_takes_events_again_once_drained(
     assert 500 - len(refused) == len(pipeline.rows("events"))
 
 
+def test_what_nobody_refreshes_is_queued_once(
+    sweeping: Sweep, database: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweep, "MERGE_SECONDS", -1.0)
+    database.execute(LONG_AGO)
+    database.execute(LATELY)
+    sweeping.run_once()
+    assert [(4, 1)] == [
+        (row["rows"], row["merged"])
+        for row in database.execute(
+            "SELECT count(*) AS rows, count(*) FILTER (WHERE queued_at = '2026-02-01 00:01') AS merged"
+            " FROM rollup_queue WHERE bucket = '2026-01-01'"
+        )
+    ]
+
+
+LONG_AGO = """
+INSERT INTO rollup_queue (bucket, queued_at)
+SELECT '2026-01-01', '2026-02-01'::timestamptz + n * interval '1 minute' FROM generate_series(1, 50) AS n
+"""
+LATELY = """
+INSERT INTO rollup_queue (bucket, queued_at)
+SELECT '2026-01-01', clock_timestamp() + interval '1 day' FROM generate_series(1, 3)
+"""
+
+
 def test_settling_ends_when_what_was_accepted_is_in_postgres(pipeline: Pipeline, settings: Settings) -> None:
     pipeline.run()
     pipeline.deliver(*some(10))

@@ -18,6 +18,9 @@ LINKS = 5
 REPAIR_SECONDS = 60.0
 """How long a repair waits for those who were writing when it began."""
 
+MERGE_SECONDS = 60.0
+"""What is queued for longer is merged, and so often: a stack that refreshes has none of it."""
+
 CHUNK = timedelta(days=1)
 """What is compared at a time."""
 
@@ -25,32 +28,32 @@ _WAITING = """
 SELECT count(DISTINCT bucket), coalesce(extract(epoch FROM clock_timestamp() - min(queued_at)), 0)::float8
 FROM rollup_queue
 """
+_ROLLED_UP = {
+    "payment_rollups": "payments_rolled_up",
+    "failure_rollups": "failures_rolled_up",
+    "settlement_rollups": "settlements_rolled_up",
+}
+"""Each table of rollups, and the function that tells what it must hold."""
+
 # Of each bucket that is not queued: rows that the table lacks, and rows that it has too many.
 _DIFFERENCES = """
-SELECT told.name, told.bucket, count(*) FILTER (WHERE told.lacks), count(*) FILTER (WHERE NOT told.lacks)
+SELECT told.bucket, count(*) FILTER (WHERE told.lacks), count(*) FILTER (WHERE NOT told.lacks)
 FROM (
-    SELECT 'payment_rollups' AS name, bucket, true AS lacks FROM (
-        SELECT * FROM payments_rolled_up(%(since)s, %(until)s)
-        EXCEPT ALL SELECT * FROM payment_rollups WHERE bucket >= %(since)s AND bucket < %(until)s
+    SELECT bucket, true AS lacks FROM (
+        SELECT * FROM {made_by}(%(since)s, %(until)s)
+        EXCEPT ALL SELECT * FROM {table} WHERE bucket >= %(since)s AND bucket < %(until)s
     ) AS missing
     UNION ALL
-    SELECT 'payment_rollups', bucket, false FROM (
-        SELECT * FROM payment_rollups WHERE bucket >= %(since)s AND bucket < %(until)s
-        EXCEPT ALL SELECT * FROM payments_rolled_up(%(since)s, %(until)s)
-    ) AS surplus
-    UNION ALL
-    SELECT 'settlement_rollups', bucket, true FROM (
-        SELECT * FROM settlements_rolled_up(%(since)s, %(until)s)
-        EXCEPT ALL SELECT * FROM settlement_rollups WHERE bucket >= %(since)s AND bucket < %(until)s
-    ) AS missing
-    UNION ALL
-    SELECT 'settlement_rollups', bucket, false FROM (
-        SELECT * FROM settlement_rollups WHERE bucket >= %(since)s AND bucket < %(until)s
-        EXCEPT ALL SELECT * FROM settlements_rolled_up(%(since)s, %(until)s)
+    SELECT bucket, false FROM (
+        SELECT * FROM {table} WHERE bucket >= %(since)s AND bucket < %(until)s
+        EXCEPT ALL SELECT * FROM {made_by}(%(since)s, %(until)s)
     ) AS surplus
 ) AS told
-WHERE NOT EXISTS (SELECT FROM rollup_queue WHERE rollup_queue.bucket = told.bucket)
-GROUP BY told.name, told.bucket ORDER BY told.bucket, told.name
+WHERE NOT EXISTS (
+    SELECT FROM rollup_queue AS queued
+    WHERE queued.bucket = told.bucket AND coalesce(queued.rollup, '{table}') = '{table}'
+)
+GROUP BY told.bucket ORDER BY told.bucket
 """
 _SNAPSHOT = "SELECT pg_current_snapshot()::text WHERE EXISTS (SELECT FROM rollup_queue)"
 # Who writes a table that queues buckets holds a lock on it until he ends; nobody else is waited for.
@@ -71,6 +74,7 @@ FROM (
     UNION ALL SELECT min(created_at), max(created_at) FROM disputes
     UNION ALL SELECT min(created_at), max(created_at) FROM balance_transactions
     UNION ALL SELECT min(bucket), max(bucket) FROM payment_rollups
+    UNION ALL SELECT min(bucket), max(bucket) FROM failure_rollups
     UNION ALL SELECT min(bucket), max(bucket) FROM settlement_rollups
 ) AS each
 """
@@ -154,6 +158,11 @@ def waiting(connection: "Connection[Any]") -> Waiting:
     return Waiting(*row)
 
 
+def merge_queued(connection: "Connection[Any]", longer_than: float = MERGE_SECONDS) -> None:
+    """Keep each bucket once of what has been queued for so many seconds, unless somebody refreshes."""
+    connection.execute("SELECT merge_queued_rollups(%s)", [timedelta(seconds=longer_than)])
+
+
 def check(connection: "Connection[Any]", chunk: timedelta = CHUNK) -> Iterator[Checked]:
     """Compare all rollups with the rows, a part at a time, beside whoever writes, but for queued buckets."""
     [(first, end)] = connection.execute(_BOUNDS).fetchall()
@@ -162,8 +171,14 @@ def check(connection: "Connection[Any]", chunk: timedelta = CHUNK) -> Iterator[C
     since = first
     while since < end:
         until = min(datetime.combine(since.astimezone(UTC).date(), since.min.time(), UTC) + chunk, end)
-        rows = connection.execute(_DIFFERENCES, {"since": since, "until": until}).fetchall()
-        yield Checked((until - first) / (end - first), [Difference(*row) for row in rows])
+        differences = [
+            Difference(table, *row)
+            for table, made_by in _ROLLED_UP.items()
+            for row in connection.execute(
+                _DIFFERENCES.format(table=table, made_by=made_by), {"since": since, "until": until}
+            ).fetchall()
+        ]
+        yield Checked((until - first) / (end - first), differences)
         since = until
 
 

@@ -18,6 +18,7 @@ from ingest.settings import Settings
 from workers.database import dial
 from workers.drain import Drain
 from workers.lag import Lag, lags
+from workers.rollups import MERGE_SECONDS, merge_queued
 from workers.trim import trim
 
 PATIENCE_SECONDS = 5.0
@@ -44,11 +45,12 @@ class Sweep:
         self._queue: Queue = drain_queue(self._rq_redis, settings)
         self._log = EventLog(self._redis, settings)
         self._database: psycopg.Connection[Any] | None = None
-        self._moved_at = monotonic()
+        self._moved_at = self._merged_at = monotonic()
         self._seen: list[Lag] = []
 
     def run_once(self) -> None:
-        """Look once: wake the drain where something waits, drain where nobody does, trim what is done.
+        """Look once: wake the drain where something waits, drain where nobody does, trim what is done, and
+        merge what nobody refreshes.
 
         Raises what AWAY names while a server is.
         """
@@ -59,6 +61,9 @@ class Sweep:
             self._moved_at = monotonic()
         self._seen = found
         self._trim(found)
+        if monotonic() - self._merged_at > MERGE_SECONDS:
+            merge_queued(self._connected())
+            self._merged_at = monotonic()
 
     def _see_to(self, found: list[Lag]) -> None:
         if [lag.position for lag in found] != [lag.position for lag in self._seen]:
