@@ -39,10 +39,11 @@ MINIMUM = {
 """The least that Stripe charges in minor units of a currency that it pays out in, as its list has it.
 
 An account that is paid out in another currency is judged by the amount's worth in that one: by Stripe alone.
+Then it may take a little less, as it does by some methods (iDEAL); here these are the least for all.
 """
 
-MAXIMUM = 999_999_999_999
-"""Twelve digits, the most that Stripe takes of any currency."""
+MAXIMUM = 99_999_999_999_999
+"""Fourteen digits, the most that Stripe takes of any currency: of lbp. Of most it takes eight."""
 
 _DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?")
 

@@ -1,6 +1,8 @@
 """`hooklog`: every error that its user can put right is one sentence, and never a traceback."""
 
 import errno
+import subprocess
+import sys
 from urllib.parse import urlsplit
 
 import click
@@ -70,6 +72,14 @@ def test_what_a_user_can_put_right_is_one_sentence(
 def test_a_fault_of_the_program_is_not_dressed_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(globals(), "failure", failing(ZeroDivisionError()))
     assert isinstance(run("fail").exception, ZeroDivisionError)
+
+
+@pytest.mark.parametrize(("closed", "told"), [(">&-", True), ("2>&-", False)])
+def test_an_output_that_is_closed_is_refused_before_a_socket_takes_its_place(closed: str, told: bool) -> None:
+    command = ["sh", "-c", f'"$0" -m workers.command --version {closed}', sys.executable]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (1, told) == (ended.returncode, "send it to /dev/null instead" in ended.stderr)
+    assert "Traceback" not in ended.stderr
 
 
 def test_an_environment_that_makes_no_sense_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -142,6 +142,8 @@ def hooklog() -> None:
 
 def main() -> None:
     """The entry of `hooklog`. The folders beside `workers` are importable, from wherever it is called."""
+    if sys.stdout is None or sys.stderr is None:  # then the next file or socket would take its place
+        sys.exit("hooklog: standard output or error is closed: send it to /dev/null instead")
     sys.path.insert(0, str(ROOT))
     hooklog(prog_name="hooklog")
 
