@@ -32,14 +32,16 @@ class MonthlyAmount:
 
     `missing` is what it rests on that is known only by its id (`coupon WELCOME`, `discount di_1`,
     `tiers price_1`) or not at all (`items` past the first ones, a kind of `interval` that came later): it
-    leaves that out. `metered` where usage is billed beside it. `parts` add up to it, and are what its
-    customer's discount comes off; None where it has one of its own, so that the customer's does not.
+    leaves that out. `metered` where usage is billed beside it, `listed` where it comes to anything before
+    discounts. `parts` add up to it, and are what its customer's discount comes off; None where it has one of
+    its own, so that the customer's does not.
     """
 
     currency: str
     exact: Fraction
     missing: frozenset[str] = frozenset()
     metered: bool = False
+    listed: bool
     parts: tuple[Part, ...] | None = None
 
     @property
@@ -53,8 +55,8 @@ class MonthlyAmount:
 
     @property
     def free(self) -> bool:
-        """Whether it surely bills nothing."""
-        return self.exact == 0 and not self.incomplete and not self.metered
+        """Whether it surely is no recurring revenue: usage alone is, at whatever amount."""
+        return self.exact == 0 and not self.incomplete and (self.listed or not self.metered)
 
 
 class DiscountEnd(NamedTuple):
@@ -70,6 +72,7 @@ def monthly_amount(subscription: Subscription, at: datetime, rules: Rules = DEFA
     Of its customer's discounts only those count that are at hand: see `parts`.
     """
     parts, missing = _list_parts(subscription)
+    before = dict(parts)
 
     def take_off(discount: Discount, item_ids: Sequence[str]) -> None:
         try:
@@ -86,12 +89,13 @@ def monthly_amount(subscription: Subscription, at: datetime, rules: Rules = DEFA
     standing = _standing(subscription, at)
     for discount in standing:
         take_off(discount, list(parts))
-    return _sum(subscription, parts, missing, inherits=not standing)
+    return _sum(subscription, parts, missing, before=before, inherits=not standing)
 
 
 def list_amount(subscription: Subscription) -> MonthlyAmount:
     """The monthly amount before all discounts."""
-    return _sum(subscription, *_list_parts(subscription))
+    parts, missing = _list_parts(subscription)
+    return _sum(subscription, parts, missing, before=parts)
 
 
 def collected(subscription: Subscription) -> bool:
@@ -133,13 +137,19 @@ def _list_parts(subscription: Subscription) -> tuple[dict[str, Part], set[str]]:
 
 
 def _sum(
-    subscription: Subscription, parts: Mapping[str, Part], missing: set[str], inherits: bool = False
+    subscription: Subscription,
+    parts: Mapping[str, Part],
+    missing: set[str],
+    *,
+    before: Mapping[str, Part],
+    inherits: bool = False,
 ) -> MonthlyAmount:
     return MonthlyAmount(
         currency=subscription.currency,
         exact=sum((each.amount for each in parts.values()), Fraction(0)),
         missing=frozenset(missing),
         metered=any(item.metered for item in subscription.items),
+        listed=any(each.amount for each in before.values()),
         parts=tuple(parts.values()) if inherits else None,
     )
 

@@ -8,7 +8,19 @@ import pytest
 
 from ingest.event import Event
 from projections.inheritance import inheritable, spans
-from tests.billing_objects import DAY, NOON, coupon, event, invoice, item, items, line, price, subscription
+from tests.billing_objects import (
+    DAY,
+    NOON,
+    coupon,
+    discount,
+    event,
+    invoice,
+    item,
+    items,
+    line,
+    price,
+    subscription,
+)
 from tests.ledger_business import business_events
 from tests.ledger_pipeline import created, discounted, given_discount, run, updated
 from tests.pipeline import Pipeline
@@ -99,6 +111,19 @@ def test_what_is_metered_alone_stops_when_it_ends(pipeline: Pipeline) -> None:
     free, metered = given_discount("cus_1", 5, FREE), updated(days=3, items=calls)
     assert [] == churned(pipeline, created(), metered, free)
     assert [(30, "canceled", 0, False)] == churned(pipeline, ended(30, items=calls))
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_what_a_discount_makes_free_has_churned_though_usage_is_billed_on(
+    pipeline: Pipeline, own: bool
+) -> None:
+    usage = price("price_calls", 2, recurring={"usage_type": "metered"})
+    both = items(item(), item("si_2", quantity=None, of=usage))
+    of_its_own = updated(days=5, items=both, discounts=[discount(FREE)])
+    free = of_its_own if own else given_discount("cus_1", 5, FREE)
+    assert [(5, "free", 20_00, False)] == churned(pipeline, created(items=both), free)
+    assert -20_00 == pipeline.rows("mrr_movements")[-1]["amount"]
+    assert ["free"] == [cause for cause, _ in why(pipeline)]
 
 
 def test_a_trial_that_was_never_paid_for_is_no_churn_where_payment_counts(pipeline: Pipeline) -> None:

@@ -134,6 +134,10 @@ def test_metered_prices_are_left_out_and_told_of():
     amount = monthly(subscription(item(), metered))
     assert (20_00, True, False) == (amount.exact, amount.metered, amount.incomplete)
     assert not monthly(subscription(metered)).free
+    at_no_charge = subscription(
+        item(of=price(amount=0)), metered, discounts=[discount(coupon(percent_off=100))]
+    )
+    assert not monthly(at_no_charge).free
 
 
 def test_a_plan_of_2017_comes_to_what_its_price_comes_to():
