@@ -2,31 +2,47 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from tempfile import TemporaryDirectory
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
-from bench.browser import NAMES, executable, launched
+from bench.browser import ARGUMENTS, NAMES, executable
 
 PATIENCE = 120_000
 expect.set_options(timeout=PATIENCE)  # a machine may be busy; what holds is seen at once all the same
 
 
 @contextmanager
-def running_browser() -> Iterator[Browser]:
-    """The browser; skips the test where there is none."""
+def running_browser() -> Iterator[BrowserContext]:
+    """The browser, with one profile for all pages: what one of them has fetched and compiled, above all the
+    megabytes that draw charts, the next one finds. Skips the test where there is none."""
     if (path := executable()) is None:
         pytest.skip(f"there is no browser: none of {', '.join(NAMES)} is on the PATH")
-    with launched(path) as browser:
+    with (
+        sync_playwright() as playwright,
+        TemporaryDirectory(prefix="hooklog-", ignore_cleanup_errors=True) as profile,
+        playwright.chromium.launch_persistent_context(
+            profile,
+            executable_path=path,
+            args=ARGUMENTS,
+            viewport={"width": 1280, "height": 900},
+            timezone_id="America/New_York",
+        ) as browser,
+    ):
+        browser.set_default_timeout(PATIENCE)
         yield browser
 
 
-def page_of(browser: Browser, **options: Any) -> Page:
-    """A new page in a context of its own, which gives up as late as `expect`."""
-    page = browser.new_page(**options)
-    page.set_default_timeout(PATIENCE)
+def page_of(browser: BrowserContext, cookie: Mapping[str, str] | None = None) -> Page:
+    """A new page, without the cookies and choices of those before it."""
+    browser.clear_cookies()
+    page = browser.new_page()
+    if cookie:
+        browser.add_cookies([dict(cookie)])
+        of_site = {"origin": cookie["url"].rstrip("/"), "storageTypes": "local_storage"}
+        browser.new_cdp_session(page).send("Storage.clearDataForOrigin", of_site)
     return page
 
 
@@ -51,10 +67,9 @@ class Watched:
 
 
 @contextmanager
-def watched_page(browser: Browser, cookie: Mapping[str, str]) -> Iterator[Watched]:
+def watched_page(browser: BrowserContext, cookie: Mapping[str, str]) -> Iterator[Watched]:
     """A page with a session; whatever it did meanwhile, it complained of nothing and asked nobody else."""
-    page = page_of(browser, viewport={"width": 1280, "height": 900}, timezone_id="America/New_York")
-    page.context.add_cookies([dict(cookie)])
+    page = page_of(browser, cookie)
     watched = Watched(page)
     yield watched
     page.close()

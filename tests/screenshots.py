@@ -50,10 +50,9 @@ def life(browser: BrowserContext, url: str) -> None:
 def main() -> None:
     """Take all of them."""
     with running_browser() as browser:
-        context = browser.new_context()
         for name in PICTURES:
-            picture(context, sys.argv[1], name)
-        life(context, sys.argv[1])
+            picture(browser, sys.argv[1], name)
+        life(browser, sys.argv[1])
 
 
 if __name__ == "__main__":

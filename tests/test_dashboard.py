@@ -9,11 +9,11 @@ from decimal import Decimal
 from io import StringIO
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from projections.dashboard import display
 from projections.dashboard.links import Links
-from tests.browser import Watched, barriers, running_browser, watched_page
+from tests.browser import Watched, barriers, page_of, running_browser, watched_page
 from tests.conftest import Servers, namespace
 from tests.dashboard_site import Site, serving_site
 from tests.events import event
@@ -34,13 +34,13 @@ def site(servers: Servers) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser() -> Iterator[BrowserContext]:
     with running_browser() as browser:
         yield browser
 
 
 @pytest.fixture
-def watched(browser: Browser, site: Site) -> Iterator[Watched]:
+def watched(browser: BrowserContext, site: Site) -> Iterator[Watched]:
     with watched_page(browser, site.cookie) as watched:
         yield watched
 
@@ -266,8 +266,8 @@ def test_a_page_in_the_background_leaves_its_connection_to_others(page: Page, si
         )
 
 
-def test_a_page_whose_session_has_ended_says_so(browser: Browser, site: Site) -> None:
-    page = browser.new_page()
+def test_a_page_whose_session_has_ended_says_so(browser: BrowserContext, site: Site) -> None:
+    page = page_of(browser)
     page.goto(f"{site.address}enter?token={Links(site.process.home).token()}")
     opened(page, f"{site.address}?currency=usd")
     page.evaluate("fetch('/logout', {method: 'POST', redirect: 'manual'}).then(() => 0)")
@@ -276,10 +276,9 @@ def test_a_page_whose_session_has_ended_says_so(browser: Browser, site: Site) ->
     page.close()
 
 
-def test_an_empty_page_begins_when_there_is_something(browser: Browser, servers: Servers) -> None:
+def test_an_empty_page_begins_when_there_is_something(browser: BrowserContext, servers: Servers) -> None:
     with namespace(servers) as settings, serving_site(settings, filled=False) as site:
-        page = browser.new_page()
-        page.context.add_cookies([site.cookie])
+        page = page_of(browser, site.cookie)
         opened(page, site.address)
         expect(page.locator(".live.on")).to_be_visible()
         charge = {**CHARGE, "livemode": False, "amount_captured": 4200, "amount_refunded": 0}
