@@ -154,7 +154,7 @@ CREATE INDEX IF NOT EXISTS outbox_waiting ON outbox (due_at) WHERE delivered_at 
 CREATE INDEX IF NOT EXISTS outbox_dead ON outbox (dead_at) WHERE dead_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS outbox_by_subject ON outbox (subject, due_at, id);
 CREATE INDEX IF NOT EXISTS outbox_by_object ON outbox (object_id);
-COMMENT ON TABLE outbox IS 'What other systems are to be told, once per cause. Written with the rows that it tells of, never by a rebuild.';
+COMMENT ON TABLE outbox IS 'What other systems are to be told, once per cause. Written with the rows that it tells of, never by a rebuild. What was delivered stays: it is known by it what was told already.';
 COMMENT ON COLUMN outbox.id IS 'A number of its own.';
 COMMENT ON COLUMN outbox.kind IS 'What it is, which says how it is delivered.';
 COMMENT ON COLUMN outbox.origin IS 'Which of our clients asked for what it tells of; null where that was made elsewhere.';
