@@ -5,29 +5,27 @@ import sys
 
 from ingest.refusal import Refusal
 
-_kept: list[socket.socket] = []
-"""A port that the system chose stays bound, though nobody listens there, until this process ends: or the
-system might give it to somebody else before a server of ours has it. Only Linux lets both bind."""
-
 
 class PortInUse(Refusal):
     """Something else listens there: set the named variable to another port."""
 
 
 def available(port: int, *, variable: str, host: str = "127.0.0.1") -> int:
-    """`port` if it is free, a free one if it is 0. Raises PortInUse, which names `variable`."""
+    """`port` if it is free, a free one if it is 0. Raises PortInUse, which names `variable`.
+
+    One that the system chose stays bound, though nobody listens there, until this process ends: or it might
+    be given to somebody else before the server that it is for has it. Only Linux lets both bind.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    probe = socket.socket(family, socket.SOCK_STREAM)
-    try:
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((host, port))
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise PortInUse(
+                f"port {port} on {host} cannot be used ({error.strerror}): set {variable} to another one"
+            ) from None
         found = int(probe.getsockname()[1])
         if not port and sys.platform == "linux":
-            _kept.append(probe.dup())
-    except OSError as error:
-        raise PortInUse(
-            f"port {port} on {host} cannot be used ({error.strerror}): set {variable} to another one"
-        ) from None
-    finally:
-        probe.close()
-    return found
+            probe.detach()
+        return found
