@@ -12,6 +12,9 @@ PLACES = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
+MILLISECONDS = 120_000
+"""In which it starts on however busy a machine."""
+
 ARGUMENTS = [
     "--headless",
     "--no-sandbox",
@@ -34,7 +37,7 @@ def executable() -> str | None:
 def launched(path: str) -> Iterator[Browser]:
     """The browser, which ends with the block."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS, timeout=MILLISECONDS)
         try:
             yield browser
         finally:

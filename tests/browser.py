@@ -29,6 +29,7 @@ def running_browser() -> Iterator[BrowserContext]:
             args=ARGUMENTS,
             viewport={"width": 1280, "height": 900},
             timezone_id="America/New_York",
+            timeout=PATIENCE,
         ) as browser,
     ):
         browser.set_default_timeout(PATIENCE)

@@ -14,12 +14,20 @@ from workers.command import main
 sys.argv[1:] = ["dashboard"]
 main()
 """
+UNHURRIED = f"""
+from projections.dashboard import reader, shared
+reader.CONNECT_SECONDS = shared.ANSWER_SECONDS = 60
+reader.ANSWER_MILLISECONDS = 3_600_000
+{SERVE}"""
+"""With bounds that a busy machine does not reach."""
 
 
 class DashboardProcess(WebProcess):
     """Listens on a port of the system's choice. `enter` logs in, and what is asked then bears the cookie."""
 
-    def __init__(self, database_url: str, home: Path | None = None, **environment: str) -> None:
+    def __init__(
+        self, database_url: str, home: Path | None = None, program: str = UNHURRIED, **environment: str
+    ) -> None:
         self._home = None if home else tempfile.TemporaryDirectory(prefix="hooklog-")
         self.home = home or Path(self._home.name if self._home else "")
         self.cookie = ""
@@ -30,7 +38,7 @@ class DashboardProcess(WebProcess):
                 "HOOKLOG_HOME": str(self.home),
                 **environment,
             },
-            SERVE,
+            program,
         )
 
     def request(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"") -> Answer:

@@ -12,7 +12,9 @@ from tests.web_process import WebProcess
 
 SERVE = """
 import sys
+from projections import access_route
 from workers.command import main
+access_route.CONNECT_SECONDS, access_route.ANSWER_MILLISECONDS = 60, 60_000
 sys.argv[1:] = ["web"]
 main()
 """
