@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -14,6 +14,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 from redis import Redis
@@ -21,11 +23,18 @@ from redis import Redis
 from ingest.settings import Settings
 from tests.paying import APRIL, MARCH
 from tests.pipeline import Delivery, Pipeline
+from tests.web_process import UNHURRIED
 from workers.command import hooklog
 from workers.database import Connection, apply_schema, connect
 from workers.servers.embedded import embedded
+from workers.servers.home import Home
 
 MEMORY, ROOM = "/dev/shm", 4 * 1024**3
+
+examples.register_profile(
+    "any speed", examples(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+examples.load_profile("any speed")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -52,11 +61,20 @@ def servers() -> Iterator[Servers]:
         with template(database_url) as name:
             yield Servers(redis_url, database_url, name)
         return
+    clear(Path(MEMORY))
     where = tempfile.TemporaryDirectory(prefix="hooklog-", dir=memory())
     with where as home, embedded(Path(home)) as running:
         database_url = database_url or running.database_url
         with template(database_url) as name:
             yield Servers(redis_url or running.redis_url, database_url, name)
+
+
+def clear(directory: Path) -> None:
+    """Remove the homes that killed runs left: those that were locked once, and that no process holds."""
+    for lock in directory.glob("hooklog-*/lock"):
+        with suppress(OSError):  # another run clears it, too, or it is another user's
+            if lock.read_text() and not Home(lock.parent).locked():
+                shutil.rmtree(lock.parent, ignore_errors=True)
 
 
 def memory() -> str | None:
@@ -108,6 +126,7 @@ def namespace(servers: Servers) -> Iterator[Settings]:
                 "REDIS_URL": servers.redis_url,
                 "DATABASE_URL": named(servers.database_url, name),
                 "LOG_PREFIX": name,
+                **UNHURRIED,
             }
         )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 from ingest.settings import Settings
-from tests.web_process import PATIENCE
+from tests.web_process import BOUND, PATIENCE
 
 
 class CreatorProcess:
@@ -39,7 +39,7 @@ class CreatorProcess:
     def start(self) -> None:
         with self._log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, *self._program],
+                [*BOUND, sys.executable, *self._program],
                 env=self.environment,
                 stdout=output,
                 stderr=output,

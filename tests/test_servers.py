@@ -18,6 +18,7 @@ from redis import Redis
 from redis.exceptions import AuthenticationError
 
 from ingest.durability import ServerFacts, refuse_undurable
+from tests.conftest import clear
 from tests.running import living
 from tests.web_process import until
 from workers import durability
@@ -165,6 +166,17 @@ def test_a_home_may_have_any_name() -> None:
 def test_a_home_that_is_held_names_its_holder(running: Embedded, home: Path) -> None:
     with pytest.raises(HomeInUse, match=f"held by process {os.getpid()}.*HOOKLOG_HOME"), Home(home).lock():
         pass
+
+
+def test_what_a_killed_run_of_tests_left_is_cleared_and_what_is_held_stays(tmp_path: Path) -> None:
+    dead, held, beginning = (tmp_path / f"hooklog-{name}" for name in ("dead", "held", "beginning"))
+    with Home(dead).lock():
+        pass
+    with Home(held).lock():
+        Home(beginning)
+        (beginning / "lock").touch()
+        clear(tmp_path)
+    assert {held, beginning} == set(tmp_path.iterdir())
 
 
 def test_a_busy_port_names_the_variable_that_changes_it(running: Embedded) -> None:

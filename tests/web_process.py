@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from stripe import WebhookSignature
 
+from workers.servers import launch
+
 T = TypeVar("T")
 
 SECRET = "whsec_of_the_tests"
@@ -25,6 +28,9 @@ PATIENCE = 120.0
 
 UNHURRIED = {"WEBHOOK_TIMEOUT_SECONDS": "60", "SHUTDOWN_GRACE_SECONDS": "60"}
 """Bounds of the service that a busy machine does not reach. A test of a bound sets its own."""
+
+BOUND = [sys.executable, "-I", "-S", launch.__file__, str(int(signal.SIGKILL)), ""]
+"""What begins a program that ends with the tests, however these end (on Linux)."""
 
 _SERVE = "from ingest import settings, web; web.main(settings.Settings.from_environment())"
 
@@ -47,7 +53,7 @@ class WebProcess:
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         kept = {name: value for name, value in os.environ.items() if name.startswith(("PATH", "COVERAGE"))}
         self.process = subprocess.Popen(
-            [sys.executable, "-c", program],
+            [*BOUND, sys.executable, "-c", program],
             env={**kept, **self.environment},
             stdout=self._output,
             stderr=subprocess.STDOUT,
