@@ -168,7 +168,7 @@ def test_live_data_are_meant_unless_there_are_test_data_only(pipeline, database)
     pipeline.deliver(mode("evt_live", live=True, account="acct_2"))
     pipeline.run()
     assert default(database) is True
-    rows = database.execute("SELECT * FROM stripe_accounts").fetchall()
+    rows = database.execute("SELECT * FROM stripe_accounts ORDER BY account").fetchall()
     assert rows == [
         {"account": "acct_2", "livemode": True},
         {"account": "default", "livemode": False},
