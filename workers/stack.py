@@ -16,7 +16,8 @@ from workers.conninfo import readable
 from workers.servers.home import Home, write_private
 
 FILE = "stack.json"
-START_SECONDS = 60.0
+START_SECONDS = 300.0
+"""A stack that ended meanwhile is noticed at once."""
 
 
 class NotRunning(Refusal):

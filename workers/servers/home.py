@@ -11,7 +11,7 @@ from pathlib import Path
 from ingest.refusal import Refusal
 
 # What a killed stack's guardian needs to stop the servers, and some.
-REMNANTS_SECONDS = 10.0
+REMNANTS_SECONDS = 30.0
 
 
 class HomeInUse(Refusal):
