@@ -110,8 +110,10 @@ def observing(settings: Settings, database: Connection, redis: "Redis") -> Itera
         patch.setattr(rate_limit, "ENDPOINT_LIMIT", 10_000)
         patch.setattr(pause, "TRIAL_SECONDS", HOUR)  # until a test lets the trial come
         patch.setattr(pause, "KEPT_SECONDS", 2 * HOUR)
-        # What is looked up now was told before.
-        double.account.clock = lambda: int(time.time()) + double.ahead - 60
+        # What is looked up now was told before; and no second ends at Stripe unless a test says so.
+        now = int(time.time())
+        double.now = lambda: now
+        double.account.clock = lambda: now + double.ahead - 60
         double.account.price(PRICE, 2000)
         watching = Observing(settings, database, redis, double)
         yield watching

@@ -13,7 +13,7 @@ import re
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -35,7 +35,10 @@ SERVES = {"balance_transactions": "balance_transaction", "customers": "customer"
 
 
 class StripeDouble:
-    """Use it as a context. `api_base` is for STRIPE_API_BASE, `keys` are the secret keys that it takes."""
+    """Use it as a context. `api_base` is for STRIPE_API_BASE, `keys` are the secret keys that it takes.
+
+    Its answers are dated by `now` and so many seconds `ahead`; what happens, by the account's own clock.
+    """
 
     def __init__(self) -> None:
         self.account = Account(self._tell)
@@ -47,6 +50,7 @@ class StripeDouble:
         self.search_lag = 60
         self.latency = 0.0
         self.ahead = 0
+        self.now: Callable[[], float] = time.time
         self._sent = 0
         self._stored: dict[str, Stored] = {}
         self._lock = threading.RLock()
@@ -289,7 +293,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         body = (answer.body if isinstance(answer.body, str) else json.dumps(answer.body)).encode()
         self.send_response_only(answer.status)
-        date = formatdate(time.time() + self.double.ahead, usegmt=True)
+        date = formatdate(self.double.now() + self.double.ahead, usegmt=True)
         for name, value in {"Date": date, "Request-Id": "req_double"}.items():
             self.send_header(name, value)
         for name, value in answer.headers.items():

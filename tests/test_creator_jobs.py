@@ -1,5 +1,6 @@
 """What each job makes at Stripe, and what its client is told."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -190,6 +191,9 @@ def test_what_a_job_made_is_shown_before_its_webhook_which_then_changes_nothing(
 
 
 def test_a_subscriptions_changes_are_counted_once(shop: Creators, pipeline: Pipeline) -> None:
+    now = int(time.time())
+    shop.double.now = lambda: now  # no second ends at Stripe meanwhile
+    shop.double.account.clock = lambda: now
     subscription = subscribed(shop)
     shop.double.account.become(subscription, "active")
     shop.done(
