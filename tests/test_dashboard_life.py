@@ -41,8 +41,8 @@ def words(html: str) -> str:
 def test_it_is_told_in_causal_order_with_what_each_event_changed(site: Site) -> None:
     told = page(site, PAYMENT)
     assert [
-        "evt_first", "evt_failed", "evt_harmful", "evt_charge", "evt_last", "evt_refund", "evt_undigested",
-        "evt_dispute", "obs_settled",
+        "evt_first", "evt_failed", "evt_harmful", "evt_charge", "evt_last", "evt_session", "evt_refund",
+        "evt_undigested", "evt_dispute", "obs_settled",
     ] == events(told)  # fmt: skip
     assert "No funds. (insufficient_funds)" in card(told, "evt_failed")
     last = words(card(told, "evt_last"))
@@ -170,6 +170,7 @@ def test_an_object_of_thousands_of_events_is_told_in_parts(site: Site) -> None:
     assert "evt_big_2000" == events(before)[-1]
     last = page(site, re.search(r'href="([^"]+)" rel="last"', second)[1])
     assert "evt_big_4100" == events(last)[-1]
+    assert "evt_big_3999" in events(page(site, "/life/balance/?event=evt_big_3999"))
 
 
 def test_what_an_event_holds_does_no_harm(site: Site) -> None:

@@ -23,7 +23,7 @@ def row(place: int, kind: str, subject: dict[str, Any], **envelope: Any) -> dict
         "place": place, "event_id": read.id, "type": kind, "created_at": read.created_at, "source": "default",
         "applied_at": read.created_at + timedelta(seconds=1), "account": read.account, "cleaned": False,
         "object": read.object_type, "object_id": read.object_id, "quarantined": quarantined,
-        "payload": body.decode(),
+        "payload": body.decode(), "alone": False,
     }  # fmt: skip
 
 
@@ -53,8 +53,9 @@ def test_in_one_second_what_is_paid_for_changes_after_its_payment() -> None:
         row(6, "invoice.created", subject("invoice", status="draft")),
         row(7, "customer.subscription.created", subject("subscription", status="incomplete")),
         row(8, "customer.created", subject("customer")),
+        row(9, "checkout.session.completed", subject("checkout.session", status="complete")),
     ]
-    assert [f"evt_{n}" for n in (8, 7, 6, 5, 4, 3, 2, 1)] == ids(told(rows, {}, [], Part([])))
+    assert [f"evt_{n}" for n in (8, 7, 6, 5, 4, 3, 2, 1, 9)] == ids(told(rows, {}, [], Part([], [])))
 
 
 def test_a_late_event_stands_where_it_belongs_and_the_next_one_is_compared_with_it() -> None:
@@ -63,7 +64,7 @@ def test_a_late_event_stands_where_it_belongs_and_the_next_one_is_compared_with_
         row(2, "payment_intent.amount_capturable_updated", intent(amount=300), created=NOW + 9),
         row(3, "payment_intent.processing", intent("processing", amount=200), created=NOW + 5),
     ]
-    life = told(rows, {}, [], Part([]))
+    life = told(rows, {}, [], Part([], []))
     assert ["evt_1", "evt_3", "evt_2"] == ids(life)
     assert [False, True, False] == [moment.overtaken for moment in moments(life)]
     assert [("Amount", "€2.00", "€3.00")] == [
@@ -73,7 +74,7 @@ def test_a_late_event_stands_where_it_belongs_and_the_next_one_is_compared_with_
 
 def test_of_an_object_that_was_there_before_it_is_said_that_this_is_the_first_that_is_known() -> None:
     seen = row(1, "payment_intent.succeeded", intent("succeeded"), previous={"status": "processing"})
-    [moment] = moments(told([seen], {}, [], Part([])))
+    [moment] = moments(told([seen], {}, [], Part([], [])))
     assert moment.unborn
     changes = {each.path: (each.before, each.after) for each in moment.changed("UTC").changes}
     assert {
@@ -84,13 +85,13 @@ def test_of_an_object_that_was_there_before_it_is_said_that_this_is_the_first_th
 
 def test_what_is_gone_says_so_and_a_thin_event_tells_nothing_of_its_object() -> None:
     gone = row(1, "customer.deleted", customer())
-    [moment] = moments(told([gone], {}, [], Part([])))
+    [moment] = moments(told([gone], {}, [], Part([], [])))
     assert moment.deleted
     account = {"id": "acct_1", "type": "v2.core.account"}
     body = {"id": "evt_2", "object": "v2.core.event", "type": "v2.core.account.updated", "created": NOW}
     body |= {"related_object": account}
     thin = {**gone, "event_id": "evt_2", "object": "v2.core.account", "payload": orjson.dumps(body).decode()}
-    [moment] = moments(told([thin], {}, [], Part([])))
+    [moment] = moments(told([thin], {}, [], Part([], [])))
     assert [] == moment.changed("UTC").changes
 
 
@@ -101,7 +102,7 @@ def test_what_harmed_its_readers_stands_by_the_clock_unread_and_without_its_secr
         row(2, "payment_intent.processing", secret, created=NOW + 1, quarantined=True),
         row(3, "payment_intent.succeeded", intent("succeeded"), created=NOW + 2),
     ]
-    life = told(rows, {"evt_2": [{"projection": "*", "reason": "never ended"}]}, [], Part([]))
+    life = told(rows, {"evt_2": [{"projection": "*", "reason": "never ended"}]}, [], Part([], []))
     assert ["evt_1", "evt_2", "evt_3"] == ids(life)
     unread = moments(life)[1]
     assert (None, [], []) == (unread.event, unread.changed("UTC").changes, list(unread.stale))
@@ -112,7 +113,7 @@ def test_what_harmed_its_readers_stands_by_the_clock_unread_and_without_its_secr
 
 def test_a_payload_is_shown_without_secrets_and_not_endlessly() -> None:
     wide = row(1, "payment_intent.created", intent(client_secret="s3", metadata={"a": "x" * 90_000}))
-    [moment] = moments(told([wide], {}, [], Part([])))
+    [moment] = moments(told([wide], {}, [], Part([], [])))
     assert "s3" not in moment.payload
     assert len(moment.payload) < 21_000
 
@@ -124,14 +125,20 @@ def test_what_was_told_stands_at_the_instant_at_which_it_was_taken() -> None:
     ]
     late = notice(AT, delivered_at=AT + timedelta(seconds=90))
     waits = notice(AT + timedelta(seconds=30))
-    life = told(rows, {}, [late, waits], Part([]))
+    life = told(rows, {}, [late, waits], Part([], []))
     assert ["evt_1", waits, "evt_2", late] == [
         each if isinstance(each, Notice) else each.row["event_id"] for each in life.moments
     ]
 
 
 def size(name: str, events: int, bytes_: int = 0) -> dict[str, Any]:
-    return {"object": "invoice", "object_id": name, "events": events, "bytes": bytes_ or events}
+    return {
+        "object": "invoice",
+        "object_id": name,
+        "place": None,
+        "events": events,
+        "bytes": bytes_ or events,
+    }
 
 
 def test_small_objects_share_a_part_and_a_large_one_is_cut() -> None:
@@ -160,7 +167,7 @@ def test_a_part_of_an_object_begins_after_the_event_that_it_is_compared_with() -
         row(n, "payment_intent.processing", intent("processing", amount=n), created=NOW + n)
         for n in (4, 5, 6)
     ]
-    life = told(rows, {}, [], Part([], start=5, stop=7, last=False))
+    life = told(rows, {}, [], Part([], [], start=5, stop=7, last=False))
     assert ["evt_5", "evt_6"] == ids(life)
     assert [("Amount", "€0.04", "€0.05")] == [tuple(each) for each in moments(life)[0].changed("UTC").changes]
     assert {} == life.newest

@@ -69,6 +69,30 @@ def test_amounts_are_in_the_currency_that_stands_nearest() -> None:
     )
 
 
+def test_amounts_that_are_of_another_currency_are_shown_in_that() -> None:
+    def priced(amount: int) -> dict[str, Any]:
+        told_in = {"presentment_amount": amount, "presentment_currency": "jpy"}
+        return intent(currency_options={"jpy": {"unit_amount": amount}}, presentment_details=told_in)
+
+    assert [
+        ("Currency options > Jpy > Unit amount", "¥1", "¥2"),
+        ("Presentment details > Presentment amount", "¥1", "¥2"),
+    ] == changes(told(priced(2)), told(priced(1)))
+
+
+def test_a_number_of_entries_is_no_amount() -> None:
+    listed = {"data": [], "total_count": 3}
+    assert [("Lines > Total count", "2", "3")] == changes(
+        told(intent(lines=listed)), told(intent(lines={**listed, "total_count": 2}))
+    )
+
+
+@pytest.mark.parametrize("name", ["arrival_date", "date", "redeem_by", "capture_before", "expires_at"])
+def test_whatever_stripe_gives_in_seconds_is_a_time(name: str) -> None:
+    [(_, _, shown)] = changes(told(intent(**{name: 1_800_000_000})), told(intent()))
+    assert "2027-01-15 08:00:00" == shown
+
+
 def test_of_two_api_versions_only_what_both_tell_is_compared() -> None:
     old = told(intent(charges={"data": []}, source=None, metadata={"a": "1"}), api_version="2020-08-27")
     new = told(intent("processing", automatic_payment_methods={"enabled": True}, metadata={"b": "2"}))

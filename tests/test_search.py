@@ -150,6 +150,27 @@ def test_one_number_of_two_shops_is_two_orders(site: Site) -> None:
     assert "/life/order/3001?mode=test&amp;shop=a" in page
 
 
+def test_a_payment_leads_to_the_order_of_its_own_shop(site: Site) -> None:
+    for shop in ("a", "b"):
+        named = {"order_id": "3002", "source": shop}
+        site.pipeline.deliver(event("payment_intent.created", intent(id=f"pi_own_{shop}", metadata=named)))
+    site.pipeline.run()
+    for shop in ("a", "b"):
+        page = site.process.get(f"/life/payment_intent/pi_own_{shop}?mode=test").body.decode()
+        assert f'href="/life/order/3002?mode=test&amp;shop={shop}"' in page
+
+
+def test_an_order_object_of_an_old_api_is_told_by_what_it_names(site: Site) -> None:
+    retired = {"id": "or_1", "object": "order", "charge": "ch_1", "amount": 1250, "currency": "eur"}
+    site.pipeline.deliver(event("order.payment_succeeded", retired, id="evt_order", api_version="2017-08-15"))
+    site.pipeline.run()
+    path = led(site, "or_1")
+    assert "/life/order/or_1?mode=test" == path
+    page = site.process.get(path).body.decode()
+    assert 'id="evt_order"' in page
+    assert 'id="evt_first"' in page
+
+
 def test_another_page_cannot_search(site: Site) -> None:
     refused = site.process.submit("/search", {"term": "pi_1"}, Origin="https://elsewhere.example")
     assert refused.status == 403

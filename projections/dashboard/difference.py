@@ -17,6 +17,8 @@ UNTOLD = {"hosted_invoice_url", "invoice_pdf", "receipt_url", "livemode", "objec
 
 FURTHER_ON = "changed beyond what is shown here: the payload has it"
 
+_CURRENCIES = ("currency", "source_currency", "presentment_currency")
+
 Around = tuple[Mapping[str, Any], Mapping[str, Any]]
 """The innermost object that names a currency, before and after: its amounts are in that."""
 
@@ -63,7 +65,7 @@ def _differences(was: Any, now: Any, path: Path, around: Around, alike: bool) ->
     if _equal(was, now):
         return
     if len(path) < DEPTH and isinstance(was, Mapping) and isinstance(now, Mapping):
-        within = _nearest(was, around[0]), _nearest(now, around[1])
+        within = _nearest(was, around[0], path), _nearest(now, around[1], path)
         for name in {**now, **was}:
             told = alike or (name in was and name in now)
             if told and name not in UNTOLD and not secret(name):
@@ -107,5 +109,7 @@ def _listed(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)
 
 
-def _nearest(here: Mapping[str, Any], around: Mapping[str, Any]) -> Mapping[str, Any]:
-    return here if isinstance(here.get("currency"), str) else around
+def _nearest(here: Mapping[str, Any], around: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
+    if path[-2:-1] == ("currency_options",):  # each stands under its currency
+        return {"currency": path[-1]}
+    return next(({"currency": here[name]} for name in _CURRENCIES if isinstance(here.get(name), str)), around)

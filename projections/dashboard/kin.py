@@ -1,9 +1,10 @@
 """Which objects belong to a life: what was asked for, and what is linked to it."""
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from projections.dashboard import naming
+from projections.dashboard.naming import Key, Place
 from projections.dashboard.reader import Reader
 
 MOST_OBJECTS = 5000
@@ -11,15 +12,15 @@ MOST_OBJECTS = 5000
 _KIN = """
 WITH mine AS (SELECT %(account)s::text AS account, %(livemode)s::boolean AS livemode),
 its_subscriptions AS (
-    SELECT id FROM subscriptions JOIN mine USING (account, livemode) WHERE customer_id = %(customer)s
-    UNION SELECT %(subscription)s
+    SELECT id FROM subscriptions JOIN mine USING (account, livemode) WHERE customer_id = ANY (%(customer)s)
+    UNION SELECT unnest(%(subscription)s::text[])
 ),
 bills AS (
-    SELECT id FROM invoices JOIN mine USING (account, livemode) WHERE customer_id = %(customer)s
+    SELECT id FROM invoices JOIN mine USING (account, livemode) WHERE customer_id = ANY (%(customer)s)
     UNION
     SELECT invoices.id FROM its_subscriptions AS its
     JOIN invoices ON invoices.subscription_id = its.id JOIN mine USING (account, livemode)
-    UNION SELECT %(invoice)s
+    UNION SELECT unnest(%(invoice)s::text[])
 ),
 bills_paid AS (
     SELECT told.payment_intent_id, told.charge_id FROM bills
@@ -29,30 +30,30 @@ bills_paid AS (
     JOIN invoices USING (id) JOIN mine USING (account, livemode)
 ),
 named AS (
-    SELECT %(charge)s::text AS id
-    UNION SELECT charge_id FROM refunds JOIN mine USING (account, livemode) WHERE id = %(refund)s
-    UNION SELECT charge_id FROM disputes JOIN mine USING (account, livemode) WHERE id = %(dispute)s
+    SELECT unnest(%(charge)s::text[]) AS id
+    UNION SELECT charge_id FROM refunds JOIN mine USING (account, livemode) WHERE id = ANY (%(refund)s)
+    UNION SELECT charge_id FROM disputes JOIN mine USING (account, livemode) WHERE id = ANY (%(dispute)s)
 ),
 intents AS (
-    SELECT id FROM payment_intents JOIN mine USING (account, livemode) WHERE customer_id = %(customer)s
+    SELECT id FROM payment_intents JOIN mine USING (account, livemode) WHERE customer_id = ANY (%(customer)s)
     UNION
     SELECT id FROM payment_intents JOIN mine USING (account, livemode)
-    WHERE order_number = %(order)s AND (%(shop)s::text IS NULL OR coalesce(origin, source) = %(shop)s)
+    WHERE order_number = ANY (%(order)s) AND (%(shop)s::text IS NULL OR coalesce(origin, source) = %(shop)s)
     UNION
     SELECT id FROM payment_intents JOIN mine USING (account, livemode)
-    WHERE order_id = %(order)s AND (%(shop)s::text IS NULL OR coalesce(origin, source) = %(shop)s)
+    WHERE order_id = ANY (%(order)s) AND (%(shop)s::text IS NULL OR coalesce(origin, source) = %(shop)s)
     UNION
     SELECT payment_intent_id FROM named JOIN charges USING (id) JOIN mine USING (account, livemode)
     UNION SELECT payment_intent_id FROM bills_paid
     UNION
     SELECT told.id FROM bills
     JOIN payment_intents AS told ON told.invoice_id = bills.id JOIN mine USING (account, livemode)
-    UNION SELECT %(payment_intent)s
+    UNION SELECT unnest(%(payment_intent)s::text[])
 ),
 attempts AS (
     SELECT charges.id FROM intents
     JOIN charges ON charges.payment_intent_id = intents.id JOIN mine USING (account, livemode)
-    UNION SELECT id FROM charges JOIN mine USING (account, livemode) WHERE payer = %(customer)s
+    UNION SELECT id FROM charges JOIN mine USING (account, livemode) WHERE payer = ANY (%(customer)s)
     UNION SELECT charge_id FROM bills_paid
     UNION
     SELECT told.id FROM bills
@@ -62,12 +63,12 @@ attempts AS (
 given_back AS (
     SELECT refunds.id FROM attempts
     JOIN refunds ON refunds.charge_id = attempts.id JOIN mine USING (account, livemode)
-    UNION SELECT %(refund)s
+    UNION SELECT unnest(%(refund)s::text[])
 ),
 contested AS (
     SELECT disputes.id FROM attempts
     JOIN disputes ON disputes.charge_id = attempts.id JOIN mine USING (account, livemode)
-    UNION SELECT %(dispute)s
+    UNION SELECT unnest(%(dispute)s::text[])
 ),
 settled AS (
     SELECT told.id
@@ -89,8 +90,7 @@ all_bills AS (
     SELECT invoice_id FROM attempts JOIN charges USING (id) JOIN mine USING (account, livemode)
 ),
 found AS (
-    SELECT %(object)s::text AS object, %(id)s::text AS id
-    UNION SELECT 'payment_intent', id FROM intents
+    SELECT 'payment_intent' AS object, id FROM intents
     UNION SELECT 'charge', id FROM attempts
     UNION SELECT 'refund', id FROM given_back
     UNION SELECT 'dispute', id FROM contested
@@ -104,66 +104,53 @@ found AS (
     SELECT 'subscription', subscription_id FROM all_bills
     JOIN invoices USING (id) JOIN mine USING (account, livemode)
 )
-SELECT object, id FROM found WHERE id IS NOT NULL AND object <> 'order'
-ORDER BY (object, id) = (%(object)s, %(id)s) DESC, object, id
-LIMIT %(most)s
+SELECT object, id FROM found WHERE id IS NOT NULL AND (object, id) <> (%(object)s, %(id)s)
+ORDER BY object, id LIMIT %(most)s
 """
-_NEWEST = """
-SELECT data FROM stripe_objects
-WHERE object = %(object)s AND id = %(id)s AND account = %(account)s AND livemode = %(livemode)s
-"""
-_NAMED = """
-SELECT object, id FROM stripe_objects
-WHERE id = ANY(%(ids)s) AND object = ANY(%(roots)s) AND account = %(account)s AND livemode = %(livemode)s
+_IS_KNOWN = """
+SELECT FROM events
+WHERE object = %(object)s AND object_id = %(id)s AND account = %(account)s AND livemode = %(livemode)s LIMIT 1
 """
 _OWNERS = """
 WITH wanted AS (
     SELECT %(account)s::text AS account, %(livemode)s::boolean AS livemode, id
     FROM unnest(%(ids)s::text[]) AS id
 ), paid AS (
-    SELECT customer_id, order_number, order_id FROM payment_intents JOIN wanted USING (account, livemode, id)
+    SELECT account, livemode, customer_id, order_number, order_id, coalesce(origin, source) AS shop
+    FROM payment_intents JOIN wanted USING (account, livemode, id)
 )
-SELECT 'customer' AS object, customer_id AS id FROM paid
-UNION SELECT 'customer', customer_id FROM charges JOIN wanted USING (account, livemode, id)
-UNION SELECT 'customer', customer_id FROM invoices JOIN wanted USING (account, livemode, id)
-UNION SELECT 'customer', customer_id FROM subscriptions JOIN wanted USING (account, livemode, id)
-UNION SELECT 'order', coalesce(order_number, order_id) FROM paid
-ORDER BY object, id LIMIT %(most)s
+SELECT 'customer' AS object, customer_id AS id, NULL AS shop FROM paid
+UNION SELECT 'customer', customer_id, NULL FROM charges JOIN wanted USING (account, livemode, id)
+UNION SELECT 'customer', customer_id, NULL FROM invoices JOIN wanted USING (account, livemode, id)
+UNION SELECT 'customer', customer_id, NULL FROM subscriptions JOIN wanted USING (account, livemode, id)
+UNION SELECT 'order', coalesce(order_number, order_id), shop FROM paid
+ORDER BY object, id, shop LIMIT %(most)s
 """
 
 _WHERE = """
 SELECT DISTINCT account, livemode, NULL AS shop FROM events WHERE object_id = %(id)s AND object = %(object)s
 """
-_WHERE_ORDERS = """
+_WHERE_ORDERS = f"""{_WHERE}
+UNION
 SELECT account, livemode, coalesce(origin, source) AS shop FROM payment_intents WHERE order_number = %(id)s
 UNION
 SELECT account, livemode, coalesce(origin, source) FROM payment_intents WHERE order_id = %(id)s
-"""
+"""  # noqa: S608 (constants)
 
-ROOTS = ("customer", "subscription", "invoice", "payment_intent", "charge", "refund", "dispute", "order")
+ROOTS = (*naming.NAMED, "order")
 """What others are linked to."""
-
-_NAMING = ("payment_intent", "charge", "invoice", "subscription", "refund", "dispute", "source")
-"""Fields by which any other object, as a checkout.session, says what it is about."""
 
 _MOST_OWNERS = 12
 
-Key = tuple[str, str]
-
-
-class Place(NamedTuple):
-    """One account, live or test: ids repeat between them. The number of an order repeats between shops, too:
-    `shop` is its client or endpoint, None where there is one alone."""
-
-    account: str
-    livemode: bool
-    shop: str | None = None
-
 
 class Kin(NamedTuple):
-    """As (object type, id), what was asked for first; `cut` where there are more than MOST_OBJECTS."""
+    """As (object type, id), what was asked for first; `alone` are the places of events that tell of this life
+    without an object that belongs to it. `customers` are those that it names; `cut` where there is more than
+    MOST_OBJECTS."""
 
     objects: list[Key]
+    alone: list[int]
+    customers: list[str]
     cut: bool
 
 
@@ -183,24 +170,39 @@ async def places(reader: Reader, kind: str, name: str) -> list[Place]:
 async def of(reader: Reader, kind: str, name: str, at: Place) -> Kin:
     """What belongs to its life. Raises psycopg.Error."""
     asked = {**at._asdict(), "object": kind, "id": name, "most": MOST_OBJECTS + 1}
-    roots = {kind: name} if kind in ROOTS else await _named(reader, asked)
-    rows = await reader.rows(_KIN, {**dict.fromkeys(ROOTS), **roots, **asked})
-    objects = [(str(row["object"]), str(row["id"])) for row in rows]
-    return Kin(objects[:MOST_OBJECTS], len(objects) > MOST_OBJECTS)
+    own = [(kind, name)] if kind != "order" or await reader.rows(_IS_KNOWN, asked) else []
+    named = await naming.named_by(reader, (kind, name), at) if kind not in naming.NAMED else []
+    roots: dict[str, list[str]] = {kind: [name]} if kind in ROOTS else {}
+    for each, its in named:
+        if each != "customer":
+            roots.setdefault(each, []).append(its)
+    rows = await reader.rows(_KIN, {**{each: roots.get(each, []) for each in ROOTS}, **asked})
+    objects = [*own, *((row["object"], row["id"]) for row in rows)]
+    # A subscription that is here as what was paid for has a life of its own.
+    whole = roots.keys() & {"customer", "subscription"}
+    telling = [name for kind, name in objects if kind in naming.NAMED and (whole or kind != "subscription")]
+    mentions = await naming.of(reader, telling, at, MOST_OBJECTS + 1)
+    objects = list(dict.fromkeys([*objects, *(each.key for each in mentions if each.place is None)]))
+    alone = [each.place for each in mentions if each.place is not None and each.key not in own]
+    return Kin(
+        objects[:MOST_OBJECTS],
+        alone[:MOST_OBJECTS],
+        [its for each, its in named if each == "customer"],
+        max(len(objects), len(alone)) > MOST_OBJECTS,
+    )
 
 
-async def owners(reader: Reader, objects: list[Key], at: Place) -> list[Key]:
-    """Whose these objects are: customers and orders, as (kind, name). Raises psycopg.Error."""
-    asked = {"ids": [name for _, name in objects], "account": at.account, "livemode": at.livemode}
+async def owners(reader: Reader, kin: Kin, at: Place) -> list[tuple[Key, Place]]:
+    """Whose these objects are: customers and orders, and where. Raises psycopg.Error."""
+    asked = {"ids": [name for _, name in kin.objects], "account": at.account, "livemode": at.livemode}
     rows = await reader.rows(_OWNERS, {**asked, "most": _MOST_OWNERS})
-    return [(row["object"], row["id"]) for row in rows if row["id"]]
-
-
-async def _named(reader: Reader, asked: Mapping[str, Any]) -> dict[str, str]:
-    """What an object says that it is about, of the kinds that others are linked to."""
-    rows = await reader.rows(_NEWEST, asked)
-    data = (rows[0]["data"] if rows else None) or {}
-    said = [each.get("id") if isinstance(each, dict) else each for each in map(data.get, _NAMING)]
-    ids = [each for each in said if isinstance(each, str)]
-    found = await reader.rows(_NAMED, {**asked, "ids": ids, "roots": list(ROOTS)}) if ids else []
-    return {row["object"]: row["id"] for row in found}
+    anywhere = at._replace(shop=None)
+    found = {("customer", name): anywhere for name in kin.customers}
+    for row in rows:
+        if row["object"] == "order" and row["id"]:
+            known = await places(reader, "order", row["id"])
+            here = [place for place in known if place.account == at.account and place.livemode is at.livemode]
+            found["order", row["id"]] = next((each for each in here if each.shop == row["shop"]), anywhere)
+        elif row["id"]:
+            found["customer", row["id"]] = anywhere
+    return list(found.items())

@@ -12,10 +12,11 @@ from starlette.routing import Route
 
 from projections.dashboard import display, kin, life
 from projections.dashboard.difference import Changed
-from projections.dashboard.kin import Key, Place
+from projections.dashboard.kin import Kin
 from projections.dashboard.known import known
 from projections.dashboard.life import Life
 from projections.dashboard.moment import Moment
+from projections.dashboard.naming import Key, Place
 from projections.dashboard.notices import Notice
 from projections.dashboard.pages import Pages
 from projections.dashboard.reader import Reader
@@ -111,9 +112,8 @@ class Lives:
         at = await self._chosen(found, asked)
         if at is None:
             raise HTTPException(404, _unknown(found))
-        objects, cut = await kin.of(self._reader, kind, name, at)
-        part = (kind, name) if asked.event else asked.part
-        lived = await life.read(self._reader, objects, at, part)
+        linked = await kin.of(self._reader, kind, name, at)
+        lived = await life.read(self._reader, linked, at, asked.part, asked.event)
         pages = max(1, -(-len(lived.moments) // PAGE))
         page = lived.place_of(asked.event) // PAGE + 1 if asked.event else asked.page or pages
         if not lived.moments or page > pages:
@@ -129,14 +129,14 @@ class Lives:
             name=name,
             at=at,
             others=[(place, path_to(kind, name, place, asked.zone)) for place in found if place != at],
-            owners=await self._owners(kind, name, objects, at, asked.zone),
+            owners=await self._owners((kind, name), linked, at, asked.zone),
             zone=asked.zone,
-            cut=cut and kin.MOST_OBJECTS,
+            cut=linked.cut and kin.MOST_OBJECTS,
             moments=lived.moments[(page - 1) * PAGE : page * PAGE],
             first=(page - 1) * PAGE + 1,
             lived=lived,
             noticed=any(isinstance(each, Notice) for each in lived.moments),
-            objects=len(objects),
+            objects=len(linked.objects),
             members=_members((kind, name), lived.newest, at, asked.zone),
             heading=f"{display.kind(kind)} {name}",
             turns=[(words, rel, path(**where)) for words, rel, where in _turns(lived, page, pages)],
@@ -158,14 +158,12 @@ class Lives:
         [default] = await self._reader.rows(_DEFAULT)
         return next(place for place in matching if place.livemode is default["livemode"])
 
-    async def _owners(
-        self, kind: str, name: str, objects: list[Key], at: Place, zone: str
-    ) -> list[tuple[str, str, str]]:
+    async def _owners(self, asked: Key, linked: Kin, at: Place, zone: str) -> list[tuple[str, str, str]]:
         """Whose it is: kind, name and path. A customer is nobody's."""
-        if kind == "customer":
+        if asked[0] == "customer":
             return []
-        found = await kin.owners(self._reader, objects, at)
-        return [(*each, path_to(*each, _anywhere(at), zone)) for each in found if each != (kind, name)]
+        found = await kin.owners(self._reader, linked, at)
+        return [(*key, path_to(*key, place, zone)) for key, place in found if key != asked]
 
 
 def _turns(lived: Life, page: int, pages: int) -> Iterator[tuple[str, str, dict[str, Any]]]:

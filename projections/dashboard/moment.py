@@ -54,7 +54,8 @@ class Moment:
     @property
     def unborn(self) -> bool:
         """Whether it is the first that is known of an object that was there before it."""
-        return bool(self.event and self.before is None and prefix(self.event).phase != CREATED)
+        first = self.event and self.before is None and not self.row["alone"]
+        return bool(first and self.event and prefix(self.event).phase != CREATED)
 
     @property
     def deleted(self) -> bool:

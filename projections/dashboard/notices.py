@@ -7,7 +7,7 @@ from typing import Any
 
 from projections.dashboard import display
 from projections.dashboard.difference import Changed
-from projections.dashboard.kin import Place
+from projections.dashboard.naming import Place
 from projections.dashboard.reader import Reader
 from projections.dashboard.values import Change, named, shown
 

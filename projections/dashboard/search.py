@@ -12,8 +12,8 @@ from starlette.routing import Route
 
 from projections.dashboard import display
 from projections.dashboard.form import fields
-from projections.dashboard.kin import Place
 from projections.dashboard.lives import path_to
+from projections.dashboard.naming import Place
 from projections.dashboard.pages import Pages
 from projections.dashboard.reader import Reader
 from projections.dashboard.view import MODES
@@ -52,6 +52,15 @@ _EVENTS = """
 SELECT account, livemode, object, object_id AS id, 'Event ' || type AS told, NULL::bigint AS amount,
     NULL AS currency, NULL AS status, created_at, event_id
 FROM events WHERE event_id = %(term)s AND object <> '' AND object_id IS NOT NULL
+"""
+_PREVIEWS = """
+SELECT told.account, told.livemode, known.object, known.id, 'Event ' || told.type AS told,
+    NULL::bigint AS amount, NULL AS currency, NULL AS status, told.created_at, told.event_id
+FROM mentions AS told
+JOIN stripe_objects AS known ON known.id = ANY (told.ids)
+    AND known.account = told.account AND known.livemode = told.livemode
+WHERE told.event_id = %(term)s AND told.object_id IS NULL AND known.object IN ('subscription', 'customer')
+ORDER BY known.object DESC, known.id LIMIT 1
 """
 _ORDERS = """
 SELECT account, livemode, 'order' AS object, %(term)s AS id, NULL AS told, currency,
@@ -105,8 +114,8 @@ WITH theirs AS MATERIALIZED (  -- else the planner may walk all payments by date
 SELECT * FROM theirs ORDER BY created_at DESC LIMIT %(most)s
 """
 
-_EXACT = (_BY_EXACT_ID, _UNREAD, _EVENTS, _LISTED_REFUNDS, _ORDERS, _INVOICES, _USERS, _SUBSCRIPTIONS,
-          _USERS_PAYMENTS)  # fmt: skip
+_EXACT = (_BY_EXACT_ID, _UNREAD, _EVENTS, _PREVIEWS, _LISTED_REFUNDS, _ORDERS, _INVOICES, _USERS,
+          _SUBSCRIPTIONS, _USERS_PAYMENTS)  # fmt: skip
 _PERSONS = (_EMAILS, _GUESTS, _RECEIPTS)
 
 

@@ -30,11 +30,12 @@ class Change(NamedTuple):
 
 
 _MONEY = {"total", "subtotal", "tax", "balance", "fee", "net", "starting_balance", "ending_balance",
-          "total_excluding_tax", "subtotal_excluding_tax", "unit_amount", "application_fee_amount",
-          "amount"}  # fmt: skip
-_TIMES = {"created", "start", "end", "start_date", "due_date", "due_by", "available_on", "trial_start",
-          "trial_end", "current_period_start", "current_period_end", "period_start", "period_end",
-          "billing_cycle_anchor", "next_payment_attempt", "cancel_at", "effective_at"}  # fmt: skip
+          "unit_cost", "amount"}  # fmt: skip
+_MONEY_BEGINS, _MONEY_ENDS = ("amount_", "total_", "subtotal_"), ("_amount",)
+_NO_MONEY = ("_count", "_usage", "_gte")
+_TIMES = {"created", "updated", "start", "end", "date", "deadline", "timestamp", "available_on",
+          "next_payment_attempt", "next_pending_invoice_item_invoice"}  # fmt: skip
+_TIMES_END = ("_at", "_until", "_date", "_time", "_start", "_end", "_before", "_by", "_anchor")
 
 
 def secret(name: str) -> bool:
@@ -78,7 +79,8 @@ def shown(path: Path, value: Any, around: Mapping[str, Any], zone: str) -> str:
 
 def is_money(name: str) -> bool:
     """Whether a field holds minor units of a currency."""
-    return name in _MONEY or name.startswith(("amount_", "total_", "subtotal_"))
+    told = name in _MONEY or name.startswith(_MONEY_BEGINS) or name.endswith(_MONEY_ENDS)
+    return told and not name.endswith(_NO_MONEY)
 
 
 def shortened(text: str) -> str:
@@ -87,7 +89,7 @@ def shortened(text: str) -> str:
 
 
 def _is_time(name: str) -> bool:
-    return name in _TIMES or name.endswith(("_at", "_until"))
+    return name in _TIMES or name.endswith(_TIMES_END)
 
 
 def _instant(seconds: int, zone: str) -> str:
