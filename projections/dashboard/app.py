@@ -74,7 +74,7 @@ def create_dashboard(settings: Settings) -> Starlette:
         dashboard.pages,
     )
 
-    search, lives = Search(reader, dashboard.pages), Lives(reader, dashboard.pages)
+    search, lives = Search(reader, dashboard.pages), Lives(reader, dashboard.changes, dashboard.pages)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

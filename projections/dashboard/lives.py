@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from projections.dashboard import display, kin, life
+from projections.dashboard.changes import Changes
 from projections.dashboard.difference import Changed
 from projections.dashboard.kin import Kin
 from projections.dashboard.known import known
@@ -28,6 +29,7 @@ PAGE = 40
 _DEFAULT = "SELECT default_livemode() AS livemode"
 _MOST_PAGES = 1_000_000
 LAST = "last"
+NOTICE_SECONDS = 10
 
 _SPOKEN_OF = ("customer", "subscription", "payment_intent", "dispute", "refund", "invoice", "charge")
 
@@ -97,8 +99,9 @@ class Member:
 class Lives:
     """Its routes."""
 
-    def __init__(self, reader: Reader, pages: Pages) -> None:
+    def __init__(self, reader: Reader, changes: Changes, pages: Pages) -> None:
         self._reader = reader
+        self._changes = changes
         self._pages = pages
 
     def routes(self) -> list[Route]:
@@ -108,6 +111,7 @@ class Lives:
         """One page of a life."""
         kind, name = request.path_params["kind"], request.path_params["name"]
         asked = Asked.read(request.query_params)
+        as_of = self._changes.newest  # before anything is read: what is committed meanwhile is new
         found = await kin.places(self._reader, kind, name) if "\0" not in kind + name else []
         at = await self._chosen(found, asked)
         if at is None:
@@ -141,6 +145,9 @@ class Lives:
             heading=f"{display.kind(kind)} {name}",
             turns=[(words, rel, path(**where)) for words, rel, where in _turns(lived, page, pages)],
             life_of=lambda kind, name: path_to(kind, name, _anywhere(at), asked.zone),
+            here=path(part=lived.part, page=page),
+            as_of=as_of,
+            waiting=_waiting(lived),
             display=display,
         )
 
@@ -176,6 +183,13 @@ def _turns(lived: Life, page: int, pages: int) -> Iterator[tuple[str, str, dict[
     if (part, page) < (lived.parts, pages):
         yield "Later →", "next", {"part": part, "page": page + 1} if page < pages else {"part": part + 1}
         yield "Last", "last", {"part": lived.parts, "page": LAST}
+
+
+def _waiting(lived: Life) -> int | None:
+    """After how many seconds a page is to look again although no event came: what is being told may be told
+    then."""
+    said = (each for each in lived.moments if isinstance(each, Notice))
+    return NOTICE_SECONDS if any(each.undecided for each in said) else None
 
 
 def _members(asked: Key, newest: Mapping[Key, Moment], at: Place, zone: str) -> list[Member]:

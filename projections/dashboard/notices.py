@@ -71,6 +71,11 @@ class Notice:
         return (kind, self.row["object_id"]) if self.row["object_id"] else None
 
     @property
+    def undecided(self) -> bool:
+        """Whether it is neither taken nor given up."""
+        return self.row["delivered_at"] is None and self.row["dead_at"] is None
+
+    @property
     def waiting(self) -> bool:
         """Whether its instant is still to come."""
         return self.row["delivered_at"] is None and self.row["due_at"] > datetime.now(UTC)

@@ -46,9 +46,11 @@ export class Refresh {
     try {
       for (let due = this.due(); due.length; due = this.due()) {
         const pending = due.some((part) => "pending" in part.dataset);
+        const began = performance.now();
         await Promise.all(due.map((part) => this.fetch(part)));
         this.pause = PAUSE;
-        if (!pending) await new Promise((resolve) => setTimeout(resolve, PAUSE));
+        const rest = this.rest(performance.now() - began);
+        if (!pending) await new Promise((resolve) => setTimeout(resolve, rest));
       }
     } catch (error) {
       this.failed(error);
@@ -57,6 +59,11 @@ export class Refresh {
     } finally {
       this.busy = false;
     }
+  }
+
+  // Milliseconds to wait after parts that took so many.
+  rest() {
+    return PAUSE;
   }
 
   failed(error) {
@@ -74,7 +81,7 @@ export class Refresh {
   }
 
   async fetch(part) {
-    this.replace(part, (await asked(part.dataset.refresh)).firstElementChild);
+    this.replace(part, (await asked(part.dataset.refresh)).querySelector("[data-refresh]"));
   }
 
   replace(part, told) {
@@ -92,6 +99,10 @@ export class Refresh {
     if (!old) return;
     if (old.contains(document.activeElement)) return this.hold(old, fresh);
     if (this.held.has(old)) this.held.set(old, null);
+    this.swap(old, fresh);
+  }
+
+  swap(old, fresh) {
     if (old.dataset.told === fresh.innerHTML) return;
     const first = !("told" in old.dataset) && old.innerHTML === fresh.innerHTML;
     old.dataset.told = fresh.innerHTML;
