@@ -43,6 +43,7 @@ def life(browser: BrowserContext, url: str) -> None:
     page.get_by_role("searchbox").fill(ORDER)
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_contain_text(ORDER)
+    expect(page.locator(".live.on")).to_be_visible()
     page.screenshot(path=DOCS / LIFE)
     page.close()
 

@@ -80,6 +80,16 @@ def test_amounts_that_are_of_another_currency_are_shown_in_that() -> None:
     ] == changes(told(priced(2)), told(priced(1)))
 
 
+def test_what_a_merchant_chose_stays_as_it_is() -> None:
+    own = {"currency": "beans", "status": "in_love", "amount": 5, "created": 7}
+    assert [
+        ("Metadata > currency", "-", "beans"),
+        ("Metadata > status", "-", "in_love"),
+        ("Metadata > amount", "-", "5"),
+        ("Metadata > created", "-", "7"),
+    ] == changes(told(intent(metadata=own)), told(intent()))
+
+
 def test_a_number_of_entries_is_no_amount() -> None:
     listed = {"data": [], "total_count": 3}
     assert [("Lines > Total count", "2", "3")] == changes(

@@ -66,7 +66,7 @@ def shown(path: Path, value: Any, around: Mapping[str, Any], zone: str) -> str:
             return display.money(value, around["currency"])
         case int() if not own and _is_time(name):
             return _instant(value, zone)
-        case str() if name == "currency":
+        case str() if not own and name == "currency":
             return value.upper()
         case str() if not own and name.endswith(("status", "reason")) and value.replace("_", "").isalpha():
             return display.words(value)
