@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests import billing_objects as billing
-from tests.browser import barriers, running_browser, watched_page
+from tests.browser import barriers, page_of, running_browser, watched_page
 from tests.conftest import Servers
 from tests.dashboard_site import Site
 from tests.events import NOW, event, intent
@@ -23,13 +23,13 @@ def site(servers: Servers) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser() -> Iterator[BrowserContext]:
     with running_browser() as browser:
         yield browser
 
 
 @pytest.fixture
-def page(browser: Browser, site: Site) -> Iterator[Page]:
+def page(browser: BrowserContext, site: Site) -> Iterator[Page]:
     with watched_page(browser, site.cookie) as watched:
         yield watched.page
 
@@ -118,9 +118,8 @@ def test_what_befell_others_changes_nothing_here(page: Page, site: Site) -> None
     expect(page.locator("[data-news]")).to_be_empty()
 
 
-def test_a_life_whose_session_has_ended_says_so(browser: Browser, site: Site) -> None:
-    page = browser.new_page()
-    page.context.add_cookies([dict(site.cookie)])
+def test_a_life_whose_session_has_ended_says_so(browser: BrowserContext, site: Site) -> None:
+    page = page_of(browser, site.cookie)
     opened(page, f"{site.address}life/payment_intent/pi_1?mode=test")
     page.context.clear_cookies()
     site.pipeline.deliver(event("payment_intent.created", intent(id="pi_after"), created=NOW))
