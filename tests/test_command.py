@@ -1,6 +1,7 @@
 """`hooklog`: every error that its user can put right is one sentence, and never a traceback."""
 
 import errno
+import os
 import subprocess
 import sys
 from urllib.parse import urlsplit
@@ -102,6 +103,20 @@ def test_a_server_that_is_not_there_is_one_sentence(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("DATABASE_URL", "postgresql://127.0.0.1:1/hooklog")
     result = run("status")
     assert (1, True) == (result.exit_code, result.output.startswith("Error: a server does not answer: "))
+
+
+@pytest.mark.parametrize("name", ["creator", "drain", "scheduler"])
+def test_a_process_that_finds_no_redis_ends_with_a_failure(settings: Settings, name: str) -> None:
+    away = {"REDIS_URL": "redis://127.0.0.1:1/0", "DATABASE_URL": str(settings.database_url)}
+    ended = subprocess.run(
+        [sys.executable, "-m", "workers.command", name],
+        env={**os.environ, **away, "STRIPE_SECRET_KEY": "sk_test_1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (1, False) == (ended.returncode, "Traceback" in ended.stderr), ended.stderr
+    assert "Error: " in ended.stderr
 
 
 def test_a_server_that_lets_nobody_in_is_not_said_to_be_away(

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 from redis import Redis
-from redis.exceptions import ConnectionError, RedisError, TimeoutError  # noqa: A004 - Redis' own
+from redis.exceptions import ConnectionError, TimeoutError  # noqa: A004 - Redis' own
 from rq import Queue, Worker
 from rq.exceptions import DequeueTimeout
 from rq.executions import Execution
@@ -147,12 +147,9 @@ def creator(settings: Settings, *, only_checkouts: bool = False) -> Creator:
 
 
 def main(settings: Settings, *, only_checkouts: bool = False) -> None:
-    """Work until SIGTERM or SIGINT; then finish the job at hand."""
+    """Work until SIGTERM or SIGINT; then finish the job at hand. Raises RedisError where Redis stays away."""
     # The library logs every URL at INFO, and a search's holds a user's id.
     logging.getLogger("stripe").setLevel(logging.WARNING)
     if missing := plan_prices.unconfigured(settings):
         log.warning("some plans cannot be sold: they have no price", variables=missing)
-    try:
-        creator(settings, only_checkouts=only_checkouts).work(logging_level="WARNING")
-    except RedisError as error:
-        log.warning("Redis is away; the creator ends", reason=type(error).__name__)
+    creator(settings, only_checkouts=only_checkouts).work(logging_level="WARNING")
