@@ -25,7 +25,7 @@ from workers import durability
 from workers.database import connect
 from workers.servers.embedded import Embedded, embedded
 from workers.servers.home import Home, HomeInUse
-from workers.servers.ports import PortInUse, available
+from workers.servers.ports import NotOurs, PortInUse, available
 from workers.servers.postgres import binary
 from workers.servers.server import ServerFailed
 
@@ -182,6 +182,11 @@ def test_what_a_killed_run_of_tests_left_is_cleared_and_what_is_held_stays(tmp_p
 def test_a_busy_port_names_the_variable_that_changes_it(running: Embedded) -> None:
     with pytest.raises(PortInUse, match=f"port {running.valkey.port} .*set REDIS_PORT"):
         available(running.valkey.port, variable="REDIS_PORT")
+
+
+def test_an_address_of_another_machine_is_not_taken_for_a_busy_port() -> None:
+    with pytest.raises(NotOurs, match=r"203\.0\.113\.1 is no address of this machine .*set HOST"):
+        available(0, variable="PORT", host="203.0.113.1")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere two cannot be bound to one port")

@@ -1,5 +1,6 @@
 """Ports to listen on: the one that was asked for, or any free one."""
 
+import errno
 import socket
 import sys
 
@@ -10,8 +11,12 @@ class PortInUse(Refusal):
     """Something else listens there: set the named variable to another port."""
 
 
+class NotOurs(Refusal):
+    """This machine has no such address to listen on: set HOST to another."""
+
+
 def available(port: int, *, variable: str, host: str = "127.0.0.1") -> int:
-    """`port` if it is free, a free one if it is 0. Raises PortInUse, which names `variable`.
+    """`port` if it is free, a free one if it is 0. Raises PortInUse, which names `variable`, and NotOurs.
 
     One that the system chose stays bound, though nobody listens there, until this process ends: or it might
     be given to somebody else before the server that it is for has it. Only Linux lets both bind.
@@ -22,6 +27,10 @@ def available(port: int, *, variable: str, host: str = "127.0.0.1") -> int:
         try:
             probe.bind((host, port))
         except OSError as error:
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                raise NotOurs(
+                    f"{host} is no address of this machine ({error.strerror}): set HOST to one of its own"
+                ) from None
             raise PortInUse(
                 f"port {port} on {host} cannot be used ({error.strerror}): set {variable} to another one"
             ) from None
