@@ -4649,20 +4649,9 @@ BEGIN ATOMIC
             ) AS number,
             coalesce(CASE paying_customers.split
                 WHEN 'source' THEN charge.source
-                WHEN 'origin' THEN coalesce(
-                    (
-                        SELECT intent.origin FROM payment_intents AS intent
-                        WHERE intent.account = charge.account AND intent.livemode = charge.livemode
-                            AND intent.id = charge.payment_intent_id
-                    ),
-                    charge.metadata ->> 'source'
-                )
+                WHEN 'origin' THEN coalesce(payment.origin, charge.metadata ->> 'source')
                 WHEN 'plan' THEN coalesce(
-                    (
-                        SELECT payments.plan_type FROM payments
-                        WHERE payments.account = charge.account AND payments.livemode = charge.livemode
-                            AND payments.id = charge.payment_intent_id
-                    ),
+                    payment.plan_type,
                     (
                         SELECT invoice_plans.plan_type FROM invoice_plans
                         WHERE invoice_plans.account = charge.account AND invoice_plans.livemode = charge.livemode
@@ -4673,6 +4662,9 @@ BEGIN ATOMIC
                 WHEN 'payment_method' THEN charge.payment_method_type
             END, '') AS split_value
         FROM charges AS charge
+        LEFT JOIN payments AS payment
+            ON payment.account = charge.account AND payment.livemode = charge.livemode
+            AND payment.id = charge.payment_intent_id
         WHERE charge.created_at >= paying_customers.since AND charge.created_at < paying_customers.until
             AND charge.paid AND charge.status = 'succeeded' AND charge.amount_captured > 0 AND charge.payer IS NOT NULL
             AND charge.livemode = (SELECT coalesce(paying_customers.livemode, default_livemode()))
