@@ -3260,7 +3260,7 @@ BEGIN ATOMIC
         FROM begun_periods(
             trial_conversion.since, trial_conversion.until, trial_conversion."by", trial_conversion.time_zone
         ) AS begun
-    ), trial AS (
+    ), trial AS MATERIALIZED (  -- from the trials on, which are few, not from what lies in the range
         SELECT version.account, version.livemode, version.subscription_id, version.number, version.currency,
             least(following.valid_from, CASE following.status WHEN 'canceled' THEN following.ended_at END) AS ended_at
         FROM subscription_versions AS version
