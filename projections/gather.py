@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 import orjson
-from psycopg import Connection
+from psycopg import Connection, Cursor
 from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 from psycopg.types.json import set_json_loads
@@ -78,12 +78,12 @@ class Gathering:
         found: dict[Owner, dict[str, list[Row]]] = {
             owner: {source: [] for source in self._gather} for owner in owners
         }
-        with self._connection.cursor(row_factory=dict_row) as cursor:
-            set_json_loads(orjson.loads, cursor)
-            for source, query in self._gather.items():
-                for row in cursor.execute(query, columns(owners)):
-                    owner = Owner(row["account"], row["livemode"], row[self.aggregate.owner])
-                    found[owner][source].append(row)
+        wanted = columns(owners)
+        asked = {source: self._ask(query, wanted) for source, query in self._gather.items()}
+        for source, rows in asked.items():
+            for row in rows:
+                owner = Owner(row["account"], row["livemode"], row[self.aggregate.owner])
+                found[owner][source].append(row)
         self.table.replace(
             self._connection,
             {
@@ -93,6 +93,11 @@ class Gathering:
                 for owner, gathered in found.items()
             },
         )
+
+    def _ask(self, query: bytes, wanted: Sequence[Sequence[object]]) -> "Cursor[Row]":
+        cursor = self._connection.cursor(row_factory=dict_row)
+        set_json_loads(orjson.loads, cursor)
+        return cursor.execute(query, wanted)
 
     def _rows(self, owner: Owner, gathered: Gathered, rules: Rules) -> list[dict[str, Any]]:
         common = {"account": owner.account, "livemode": owner.livemode, self.aggregate.owner: owner.id}
@@ -132,33 +137,41 @@ class Touched:
         self._known = known
         self._rules = rules
         self._owners: defaultdict[Gathering, set[Owner]] = defaultdict(set)
+        self._owners_before: list[tuple[Sequence[Gathering], Cursor[tuple[Any, ...]]]] = []
 
     def replace(self, table: Table[Projection], owned: Owned, *, known_before: bool) -> None:
         """Replace these objects' rows; whoever owns one before or afterwards is touched."""
         following = self._known[table.model.table]
         for column in {gathering.aggregate.owner for gathering in following}:
-            owners = {
-                Owner(row["account"], row["livemode"], row[column])
-                for rows in owned.values()
-                for row in rows
-                if row[column] is not None
-            }
-            if known_before:
-                owners |= self._owners_before(table, column, owned)
-            for gathering in following:
-                if gathering.aggregate.owner == column:
-                    self._owners[gathering] |= owners
+            gatherings = [each for each in following if each.aggregate.owner == column]
+            self._touch(
+                gatherings,
+                [(row["account"], row["livemode"], row[column]) for rows in owned.values() for row in rows],
+            )
+            if known_before and owned:
+                self._owners_before.append((gatherings, self._ask_owners(table, column, owned)))
         table.replace(self._connection, owned, known_before=known_before)
 
-    def _owners_before(self, table: Table[Projection], column: str, owned: Owned) -> set[Owner]:
+    def _ask_owners(self, table: Table[Projection], column: str, owned: Owned) -> "Cursor[tuple[Any, ...]]":
         names = {"rows": table.name, "of": table.model.owner, "owner": column}
         query = SQL(_OWNERS).format(**{each: Identifier(name) for each, name in names.items()})
         identities = [Owner(each.account, each.livemode, each.object_id) for each in owned]
-        rows = self._connection.execute(query, columns(identities)).fetchall() if identities else []
-        return {Owner(*row) for row in rows if row[2] is not None}
+        return self._connection.execute(query, columns(identities))
+
+    def _touch(self, gatherings: Iterable[Gathering], rows: Iterable[tuple[Any, ...]]) -> None:
+        owners = {Owner(*row) for row in rows if row[2] is not None}
+        for gathering in gatherings:
+            self._owners[gathering] |= owners
+
+    def _learn(self) -> None:
+        """Take the answers to what was asked before rows were replaced: in a pipeline none is waited for."""
+        for gatherings, rows in self._owners_before:
+            self._touch(gatherings, rows)
+        self._owners_before.clear()
 
     def lock(self) -> None:
         """Wait for whoever else touched one of the owners, and keep others waiting until the end."""
+        self._learn()
         owners = {
             (gathering.aggregate.owner, *each) for gathering, its in self._owners.items() for each in its
         }
@@ -168,5 +181,6 @@ class Touched:
 
     def refresh(self) -> None:
         """Gather anew what was touched, in an order in which none reads what is yet to be."""
+        self._learn()
         for gathering in sorted(self._owners, key=lambda each: aggregates().index(each.aggregate)):
             gathering.refresh(self._owners[gathering], self._rules)

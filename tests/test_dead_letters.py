@@ -84,6 +84,19 @@ def test_among_many_the_database_refuses_only_the_poisonous(pipeline: Pipeline) 
     assert ["pi_x"] == [letter["object_id"] for letter in letters(pipeline)]
 
 
+def test_what_the_database_refuses_again_and_again_costs_no_other_event_and_counts_as_no_attempt(
+    pipeline: Pipeline,
+) -> None:
+    for n in range(8):  # more often than a statement is sent before it is prepared
+        crowd = [event("payment_intent.created", intent(id=f"pi_{n}_{each}")) for each in range(5)]
+        pipeline.deliver(*crowd, poison(id=f"pi_x{n}", amount=HUGE))
+        assert 6 == pipeline.run()
+    assert 40 == len(pipeline.rows("payment_intents"))
+    assert {f"pi_x{n}" for n in range(8)} == {letter["object_id"] for letter in letters(pipeline)}
+    keys = [pipeline.log.keys.attempts(each) for each in range(pipeline.settings.log_partitions)]
+    assert 0 == pipeline.redis.exists(*keys)
+
+
 def test_a_retry_that_cannot_help_leaves_the_letter(pipeline: Pipeline) -> None:
     pipeline.deliver(GOOD, poison(amount=SECRET))
     pipeline.run()

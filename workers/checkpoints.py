@@ -1,6 +1,6 @@
 """Checkpoints: how far each partition is drained. Their rows are also the lock that a drain holds."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -9,6 +9,7 @@ from psycopg import Connection
 from ingest.event import Event
 from ingest.event_log import START, Entry, order_of
 from ingest.refusal import Refusal
+from projections.columns import columns
 
 RECONCILE_MARGIN = timedelta(days=3)
 """How long before the last drained event's time the doubt begins: Stripe retries a delivery for so long."""
@@ -26,8 +27,12 @@ WHERE partition = ANY(%s) ORDER BY updated_at, partition LIMIT %s FOR UPDATE SKI
 # Fenced: names the position it was claimed at, so that no second writer can pass unseen.
 _ADVANCE = """
 UPDATE checkpoints
-SET position = %s, event_id = %s, event_created_at = %s, updated_at = now(), moves = moves + 1
-WHERE partition = %s AND position = %s
+SET position = drained.last, event_id = drained.id, event_created_at = drained.created_at,
+    updated_at = now(), moves = moves + 1
+FROM unnest(%s::text[], %s::text[], %s::timestamptz[], %s::smallint[], %s::text[])
+    AS drained (last, id, created_at, partition, claimed)
+WHERE checkpoints.partition = drained.partition AND checkpoints.position = drained.claimed
+RETURNING checkpoints.partition
 """
 _INCIDENT = """
 INSERT INTO incidents (partition, kind, checkpoint, resumed_from, doubt_since, doubt_until)
@@ -105,17 +110,29 @@ def record_incident(connection: "Connection", checkpoint: Checkpoint, oldest: En
     )
 
 
-def advance(connection: "Connection", checkpoint: Checkpoint, drained: Sequence[Entry]) -> None:
-    """Move to the last of the drained entries. Raises LostFence."""
-    last = drained[-1]
-    created_at = Event.read(last.body, source=last.source, account=last.account).created_at
-    values = [last.id, last.event_id, created_at, checkpoint.partition, checkpoint.position]
-    if connection.execute(_ADVANCE, values).rowcount != 1:
-        raise LostFence(f"the checkpoint of partition {checkpoint.partition} left {checkpoint.position}")
+def advance(connection: "Connection", last: Iterable[tuple[Checkpoint, Entry]]) -> None:
+    """Move each to the last entry that was drained after it. Raises LostFence."""
+    moves = []
+    for checkpoint, entry in last:
+        event = Event.read(entry.body, source=entry.source, account=entry.account)
+        moves.append((checkpoint, entry.id, entry.event_id, event.created_at))
+    if moves:
+        _move(connection, moves)
 
 
 def reset(connection: "Connection", checkpoint: Checkpoint) -> None:
     """Put a checkpoint at the start, for a log that is empty: its next entry may bear any id."""
-    values = [START, None, checkpoint.event_created_at, checkpoint.partition, checkpoint.position]
-    if connection.execute(_ADVANCE, values).rowcount != 1:
-        raise LostFence(f"the checkpoint of partition {checkpoint.partition} left {checkpoint.position}")
+    _move(connection, [(checkpoint, START, None, checkpoint.event_created_at)])
+
+
+def _move(
+    connection: "Connection", moves: Collection[tuple[Checkpoint, str, str | None, datetime | None]]
+) -> None:
+    values = columns(
+        (position, event_id, created_at and created_at.isoformat(), checkpoint.partition, checkpoint.position)
+        for checkpoint, position, event_id, created_at in moves
+    )
+    moved = {partition for (partition,) in connection.execute(_ADVANCE, values).fetchall()}
+    for checkpoint, *_ in moves:
+        if checkpoint.partition not in moved:
+            raise LostFence(f"the checkpoint of partition {checkpoint.partition} left {checkpoint.position}")

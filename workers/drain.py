@@ -12,7 +12,7 @@ from ingest.settings import Settings
 from ingest.wake import WakeFlag
 from projections.projection import Projection
 from projections.registry import registered
-from workers import built_under, checkpoints, configured_plans, reactions
+from workers import built_under, checkpoints, configured_plans, history, reactions
 from workers.database import dial
 from workers.folding import Folder
 from workers.round import Round
@@ -36,6 +36,7 @@ class Drain:
         try:
             checkpoints.begin(self._connection, settings.log_partitions)
             built_under.begin(self._connection, settings)
+            history.begin(self._connection)
             projections = registered() if projections is None else projections
             told = reactions.configured(settings)
             folder = Folder(self._connection, projections, plans, told, built_under.rules(settings))

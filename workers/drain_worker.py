@@ -1,5 +1,7 @@
 """The drain worker: an RQ worker that runs drain jobs in its own process, and ends after its round."""
 
+import logging
+
 from rq.serializers import JSONSerializer
 from rq.worker import SimpleWorker
 
@@ -20,6 +22,8 @@ class DrainWorker(SimpleWorker):
 
 def main(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT; then finish the round at hand."""
+    # What breaks a pipeline off is raised; of what was to come after it psycopg warns, and may tell values.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)
     redis = connect(settings)
     worker = DrainWorker(
         [drain_queue(redis, settings)],

@@ -73,8 +73,12 @@ class Folder:
         readers = self._readers[event.object_type]
         return any(each.history and not each.appends and each.concerns(event) for each in readers)
 
-    def fold(self, standings: Iterable[Standing]) -> None:
-        """Fold and apply what changed, inside the caller's transaction; nothing waits for a dead letter."""
+    def fold(self, standings: Iterable[Standing], *, one_by_one: bool = True) -> None:
+        """Fold and apply what changed, inside the caller's transaction; nothing waits for a dead letter.
+
+        Unless it is done `one_by_one`, in a savepoint for each table, what the database refuses is no dead
+        letter yet, but raises Poison.
+        """
         standings = list(standings)
         troubled = self._troubled(standings)
         work: defaultdict[Projection, list[Standing]] = defaultdict(list)
@@ -86,7 +90,7 @@ class Folder:
                     work[projection].append(standing)
         touched = self.touched(self._gatherings)
         for projection, due in work.items():
-            self._apply(projection, due, troubled, touched)
+            self._apply(projection, due, troubled, touched, one_by_one=one_by_one or bool(troubled))
         touched.lock()
         touched.refresh()
         for reaction in self._reactions:
@@ -98,7 +102,13 @@ class Folder:
         return Touched(self._connection, known, self._rules)
 
     def fold_into(
-        self, table: Table[Projection], due: Sequence[Standing], touched: Touched, *, known_before: bool
+        self,
+        table: Table[Projection],
+        due: Sequence[Standing],
+        touched: Touched,
+        *,
+        known_before: bool,
+        one_by_one: bool = True,
     ) -> list[Letter]:
         """Replace the objects' rows in the table; returns a letter for each that could not be digested.
 
@@ -106,9 +116,9 @@ class Folder:
         """
         folded = self._fold_rows(table.model, due)
         added = [standing for standing in due if table.model.appends and not standing.whole]
-        letters = self._replace(table, folded, added, touched, known_before=False) if added else []
+        letters = self._replace(table, folded, added, touched, False, one_by_one) if added else []
         if replaced := [standing for standing in due if standing not in added] if added else due:
-            letters += self._replace(table, folded, replaced, touched, known_before)
+            letters += self._replace(table, folded, replaced, touched, known_before, one_by_one)
         return folded.letters + letters
 
     def _fold_rows(self, projection: Projection, standings: Iterable[Standing]) -> Folded:
@@ -180,9 +190,13 @@ class Folder:
         due: Sequence[Standing],
         troubled: Mapping[Identity, set[str]],
         touched: Touched,
+        *,
+        one_by_one: bool,
     ) -> None:
         known_before = any(standing.known_before for standing in due)
-        letters = self.fold_into(self._tables[projection], due, touched, known_before=known_before)
+        letters = self.fold_into(
+            self._tables[projection], due, touched, known_before=known_before, one_by_one=one_by_one
+        )
         failed = {letter.identity for letter in letters}
         healed = [
             standing.identity
@@ -199,9 +213,13 @@ class Folder:
         due: Sequence[Standing],
         touched: Touched,
         known_before: bool,
+        one_by_one: bool = True,
     ) -> list[Letter]:
         """Apply, together if the database takes it; else by halves, until the poison stands alone."""
         owned = {standing.identity: folded.owned[standing.identity] for standing in due}
+        if not one_by_one:
+            touched.replace(table, owned, known_before=known_before)
+            return []
         try:
             with self._connection.transaction():
                 touched.replace(table, owned, known_before=known_before)

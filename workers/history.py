@@ -10,7 +10,7 @@ from ingest.event_log import Entry
 from projections.heads import Arrived
 
 _STAGING = """
-CREATE TEMP TABLE IF NOT EXISTS incoming (
+CREATE TEMP TABLE incoming (
     n integer, event_id text, type text, created_at timestamptz, source text, account text, livemode boolean,
     api_version text, object text, object_id text, received_at timestamptz, log_partition smallint,
     log_id text, quarantined boolean, payload text STORAGE EXTERNAL, payload_clean text STORAGE EXTERNAL
@@ -59,11 +59,15 @@ class Recorded:
     displaced: set[Identity]
 
 
+def begin(connection: "Connection") -> None:
+    """Make the staging table, once a connection."""
+    connection.execute(_STAGING)
+
+
 def record(connection: "Connection", entries: Sequence[Entry], *, quarantined: bool = False) -> Recorded:
     """Insert what is new, inside the caller's transaction; a known event changes nothing."""
     events = _greatest_of_each(entries)
     with connection.cursor() as cursor:
-        cursor.execute(_STAGING)
         with cursor.copy(_COPY) as copy:
             copy.set_types(_TYPES)
             for n, (entry, event) in enumerate(events.values()):

@@ -72,6 +72,7 @@ class Round:
         self._suspect = max(1, settings.drain_batch // settings.log_partitions)
         self._read_size = FIRST_READ
         self._careful: dict[int, int] = {}
+        self._one_by_one = False
 
     def run(self, partitions: Collection[int], at_most: int) -> Outcome:
         """One round over up to `at_most` of the partitions, those that nobody else drains now."""
@@ -82,12 +83,17 @@ class Round:
         except heads.TooMuch:
             self._most = max(1, self._most // 2)
             outcome.drained = 0
-        except (psycopg.Error, RedisError, UnknownColumns) as error:
-            if not isinstance(error, Poison):  # a server's or a release's failure is no event's fault
-                self._attempts.end(outcome.claimed)
+        except Poison:
+            if self._one_by_one:
+                raise
+            self._one_by_one = True  # whose row the database refuses, savepoints tell in the next round
+            outcome.drained = 0
+        except (psycopg.Error, RedisError, UnknownColumns):
+            self._attempts.end(outcome.claimed)  # a server's or a release's failure is no event's fault
             raise
         else:
             self._most = min(self._batch, self._most * 2)
+            self._one_by_one = self._one_by_one and not outcome.drained
         self._attempts.end(outcome.claimed)
         return outcome
 
@@ -106,8 +112,7 @@ class Round:
             if share.attempt > self._tries:
                 quarantine(self._connection, share.entries)
         self._process([entry for each in chosen if each.attempt <= self._tries for entry in each.entries])
-        for share in chosen:
-            checkpoints.advance(self._connection, share.checkpoint, share.entries)
+        checkpoints.advance(self._connection, [(share.checkpoint, share.entries[-1]) for share in chosen])
         outcome.drained = sum(len(share.entries) for share in chosen)
 
     def _read(self, claimed: Sequence[Checkpoint]) -> list[Share]:
@@ -171,7 +176,8 @@ class Round:
         if not entries:
             return
         recorded = record(self._connection, entries)
-        standings = heads.advance(
-            self._connection, recorded.arrived, recorded.displaced, self._folder.in_whole, ROUND_BYTES
-        )
-        self._folder.fold(standings)
+        with self._connection.pipeline():  # nobody waits for what is written: Postgres writes, this folds on
+            standings = heads.advance(
+                self._connection, recorded.arrived, recorded.displaced, self._folder.in_whole, ROUND_BYTES
+            )
+            self._folder.fold(standings, one_by_one=self._one_by_one)

@@ -1,5 +1,6 @@
 """The sweep: looks at every partition, again and again, and sees to what a lost wake-up would leave."""
 
+import logging
 import signal
 from threading import Event as Flag
 from time import monotonic
@@ -101,6 +102,7 @@ class Sweep:
 
 def main(settings: Settings) -> None:
     """Sweep until SIGTERM or SIGINT. A server that is away is waited for; events wait in the log."""
+    logging.getLogger("psycopg").setLevel(logging.ERROR)  # as the drain worker does
     stop = Flag()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
