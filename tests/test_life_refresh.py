@@ -61,6 +61,19 @@ def test_a_new_event_appears_and_is_told_without_taking_the_focus(page: Page, si
     assert [] == barriers(page)
 
 
+def test_whoever_is_about_to_follow_what_is_new_keeps_the_focus(page: Page, site: Site) -> None:
+    opened(page, f"{site.address}life/payment_intent/pi_1?mode=test")
+    news = page.locator("[data-news]")
+    for at, kind in ((NOW + 91, "processing"), (NOW + 92, "canceled")):
+        site.pipeline.deliver(event(f"payment_intent.{kind}", {**MADE, "status": kind}, created=at))
+        site.pipeline.run()
+        expect(news).to_have_text(f"New: Payment: {kind}")
+        news.locator("a").focus()
+    expect(news.locator("a")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("ol.life > li:target")).to_contain_text("Canceled")
+
+
 def test_what_is_put_above_does_not_move_what_is_being_read(page: Page, site: Site) -> None:
     opened(page, f"{site.address}life/subscription/sub_1?mode=test")
     read = page.locator("ol.life > li").nth(20)

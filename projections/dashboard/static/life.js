@@ -68,11 +68,14 @@ class Reading extends Refresh {
     };
   }
 
+  // The link stays the same element: it may have the focus.
   tell(words, address, what) {
-    const link = document.createElement("a");
+    const place = document.querySelector("[data-news]");
+    const link = place.querySelector("a") ?? place.appendChild(document.createElement("a"));
+    link.previousSibling?.remove();
+    link.before(`${words} `);
     link.href = address;
     link.textContent = what.textContent ?? what;
-    document.querySelector("[data-news]").replaceChildren(`${words} `, link);
   }
 }
 
