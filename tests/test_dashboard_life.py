@@ -188,6 +188,7 @@ def test_what_an_event_holds_does_no_harm(site: Site) -> None:
         ("/life/charge/ch_1?mode=live", 404, "leave them out"),
         ("/life/charge/ch_1?page=99", 404, "leave part and page out"),
         ("/life/charge/ch_1?page=0&mode=both&zone=Mars&x=1", 400, "page is last"),
+        ("/life/charge/ch_1?event=evt%00", 400, "event is the id of one"),
         ("/life/charge/%00", 404, "Search for it"),
     ],
 )

@@ -68,15 +68,8 @@ SELECT object, object_id, place, (
 FROM events AS mine WHERE event_id = %s AND account = %s AND livemode = %s
 """
 
-_RANK = (
-    "customer",
-    "checkout.session",
-    "subscription",
-    "invoice",
-    "invoice_payment",
-    "payment_intent",
-    "charge",
-)
+_RANK = ("customer", "checkout.session", "subscription", "invoice", "invoice_payment", "payment_intent",
+         "charge")  # fmt: skip
 """In one second these are created one after the other, and changed the other way round: what is paid for
 changes when its payment did."""
 

@@ -60,6 +60,8 @@ class Asked:
         part, page = query.get("part", "1"), query.get("page", "1")
         if not _is_number(part) or not (page == LAST or _is_number(page)):
             problems.append(f"part and page are numbers from 1 on, or page is {LAST}")
+        if not query.get("event", "").isprintable():
+            problems.append("event is the id of one, as evt_…")
         if problems:
             raise BadView(problems)
         numbers = int(part), None if page == LAST else int(page)
