@@ -74,12 +74,7 @@ def test_killed_before_the_call(shop: Creators, process: CreatorProcess) -> None
 
 def waiting_child(shop: Creators, process: CreatorProcess, job_id: str) -> psutil.Process:
     """The process that began the job, and is about to call."""
-    with shop.redis.monitor() as monitor:
-        key = f"{{{shop.settings.log_prefix}:stripe}}:key:{job_id}"
-        if not shop.redis.exists(key):
-            for seen in monitor.listen():
-                if "EXPIRE" in seen["command"] and key in seen["command"]:
-                    break
+    until(lambda: shop.redis.exists(f"{{{shop.settings.log_prefix}:stripe}}:key:{job_id}"))
     return process.child()
 
 
