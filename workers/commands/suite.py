@@ -7,8 +7,9 @@ import click
 
 from workers.command import ROOT
 
-ALL_TESTS = ("--numprocesses=2", "--dist=loadfile")
-"""A file's tests stay together, since they share the stacks that they start."""
+ALL_TESTS = ("--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder")
+"""A file's tests stay together, since they share the stacks that they start. Files begin in the order of
+tests/conftest.py."""
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
