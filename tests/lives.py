@@ -13,6 +13,8 @@ from tests.events import NOW, customer, event, intent
 from tests.payments import BALANCE_TRANSACTION, CHARGE, DISPUTE, REFUND
 from tests.pipeline import delivered
 from tests.receiver import receiving
+from workers import history
+from workers.database import connect
 from workers.outbox_worker import OutboxWorker
 from workers.quarantine import quarantine
 
@@ -95,5 +97,6 @@ def set_aside(site: Site, body: dict[str, Any]) -> None:
     """Quarantine an event."""
     read = delivered(body)
     entry = Entry(0, "1-1", read.id, read.source, read.account, read.raw)
-    with site.database.transaction():
-        quarantine(site.database, [entry])
+    with connect(str(site.pipeline.settings.database_url)) as connection, connection.transaction():
+        history.begin(connection)
+        quarantine(connection, [entry])
