@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from multiprocessing import get_context
 
 import pytest
+from psycopg.errors import CheckViolation
 from redis.exceptions import TimeoutError  # noqa: A004 - Redis' own
 
 from ingest.event import Event
@@ -15,6 +16,7 @@ from ingest.settings import Settings
 from projections.apply import UnknownColumns
 from projections.projection import Projection, Row
 from projections.registry import registered
+from tests import billing_objects
 from tests.events import customer, event
 from tests.pipeline import Pipeline, delivered
 from tests.web_process import PATIENCE
@@ -35,6 +37,12 @@ def fold_or_die(fold_event: Event) -> Iterator[Row]:
 
 
 DEADLY = Projection(table="customers", reads=("customer",), fold=fold_or_die)
+
+
+def subscribed(subscription_id: str) -> Event:
+    """A subscription of one customer, to 2000 a month."""
+    subscription = billing_objects.subscription(billing_objects.item(), id=subscription_id)
+    return billing_objects.event("customer.subscription.created", subscription)
 
 
 def drain_once(settings: Settings) -> None:
@@ -162,3 +170,20 @@ def test_a_process_killed_by_others_costs_no_event_its_fold(
     assert 0 == drain_in_a_process_of_its_own(one_at_a_time)
     assert 20 == len(pipeline.rows("customers"))
     assert [] == pipeline.rows("dead_letters")
+
+
+def test_what_the_database_refuses_of_several_objects_together_is_quarantined_after_its_tries(
+    pipeline: Pipeline, one_at_a_time: Settings
+) -> None:
+    pipeline.deliver(subscribed("sub_1"))
+    pipeline.run()
+    pipeline.deliver(excess := subscribed("sub_2"))
+    pipeline.close()
+    pipeline.database.execute("ALTER TABLE mrr_movements ADD CONSTRAINT of_one CHECK (mrr_after <= 2000)")
+    for _ in range(TRIES):
+        with Drain(one_at_a_time) as drain, pytest.raises(CheckViolation):
+            drain.run()
+    with Drain(one_at_a_time) as drain:
+        assert 1 == drain.run()
+    assert [excess.id] == [row["event_id"] for row in pipeline.rows("dead_letters")]
+    assert ["sub_1"] == [row["id"] for row in pipeline.rows("subscriptions")]

@@ -105,6 +105,8 @@ class Round:
         shares = self._read(claimed)
         outcome.empty = {share.partition for share in shares if not share.entries}
         chosen = self._choose(shares)
+        # Also what failed before: to begin anew would end its attempts, and it would be tried for ever.
+        self._one_by_one |= any(share.attempt > 1 for share in chosen)
         for share in shares:
             if share.anew and (not share.entries or share.partition in {each.partition for each in chosen}):
                 self._record_incident(share)
