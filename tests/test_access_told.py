@@ -3,14 +3,17 @@
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from random import Random
+from select import select
 from threading import Thread
 
 import pytest
+from psycopg import Cursor
 
 from ingest.settings import Callback
 from tests.billing_objects import DAY, event, item, price, subscription
 from tests.pipeline import Pipeline
 from workers.access_grace import remember
+from workers.access_reaction import Touched, tell
 from workers.drain import Drain
 from workers.rebuild import Rebuild
 from workers.simulator import simulate
@@ -197,6 +200,28 @@ def test_two_partitions_that_make_one_user_at_the_same_time_tell_of_him_once(cal
     pipeline.close()
     users = [row["message"]["user_id"] for row in pipeline.rows("outbox")]
     assert sorted(f"u_{n}" for n in range(people)) == sorted(users)
+
+
+class Awaiting(Cursor):
+    """A cursor of a pipeline whose answers are always there before its next statement is sent."""
+
+    def execute(self, *statement, **options):
+        super().execute(*statement, **options)
+        self.connection.pgconn.send_flush_request()
+        self.connection.pgconn.flush()
+        select([self.connection.fileno()], [], [])
+        return self
+
+
+def test_an_answer_that_comes_early_in_a_pipeline_is_taken_for_no_other(pipeline, connection):
+    subject = created(plan())
+    pipeline.deliver(subject)
+    pipeline.run()
+    connection.cursor_factory = Awaiting
+    touched = Touched("default", False, "subscription", "sub_pro", subject.id, subject.created_at)
+    with connection.transaction(), connection.pipeline():
+        tell(connection, [touched], None)
+    assert [subject.id] == [row["cause"] for row in pipeline.rows("outbox")]
 
 
 def test_a_clock_that_was_set_back_leaves_versions_growing(told, telling):

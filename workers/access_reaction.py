@@ -189,8 +189,9 @@ def tell(connection: "Connection[Any]", touched: Sequence[Touched], audience: li
     columns: dict[str, Any] = {"audience": audience}
     for name, values in zip(Touched._fields, zip(*touched, strict=True), strict=True):
         columns[name] = list(values)
+    # By a cursor of its own: in a pipeline its answer might be taken for that to the next statement.
+    connection.execute(_LOCK_CUSTOMERS, columns)
     with connection.cursor(row_factory=tuple_row) as cursor:
-        cursor.execute(_LOCK_CUSTOMERS, columns)
         users = [User(*row[:-1]) for row in cursor.execute(_LOCK_USERS, columns).fetchall()]
         if not users:
             return
