@@ -11,7 +11,8 @@ instead are facts about objects, so events are ordered by these keys in turn:
 6. what kinds of event mean, how far the life cycle has come, and last the event's id.
 
 An observation, which is what we saw at Stripe ourselves, is dated by an answer from before the look. So
-within its second it comes just before the event that tells the same state, or before all where none does.
+within its second it comes just before the event that tells the same state, or before all where none does;
+and where it shows what later events in turn have changed, just before the last of these.
 
 The first four are one event's own (its `Prefix`), so a newest event is found without the whole set
 whenever all new ones have a greater prefix than it. Nothing here raises, whatever a payload holds.
@@ -69,7 +70,7 @@ def order(events: Iterable[Event], before: Event | None = None) -> list[Event]:
     for _, group in sorted(tied.items()):
         ordered += _ordered(group, before) if len(group) > 1 else group
         before = ordered[-1]
-    return ordered
+    return _deferred(ordered)
 
 
 def _ordered(tied: Iterable[Event], before: Event | None) -> list[Event]:
@@ -218,6 +219,24 @@ def _interspersed(walk: list[Event], looks: Sequence[Event]) -> list[Event]:
         walk.insert(at, seen)
         states.insert(at, state)
     return walk
+
+
+def _deferred(ordered: list[Event]) -> list[Event]:
+    """`ordered` with each observation just before the last of the events that it saw. The newest stays so."""
+    for look in [event for event in ordered[:-1] if observed(event)]:
+        here = last = ordered.index(look)
+        names: set[str] = set()
+        for at, event in enumerate(ordered[here + 1 :], here + 1):
+            changed = _changing([event])
+            before = undone(event.object, event.previous_attributes)
+            if changed and _state(before, changed) == _state(look.object, changed):
+                break
+            names.update(changed)
+            if names and _state(event.object, names) == _state(look.object, names):
+                last = at
+        if last > here:
+            ordered.insert(last - 1, ordered.pop(here))
+    return ordered
 
 
 def _changing(events: Iterable[Event]) -> list[str]:

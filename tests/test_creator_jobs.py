@@ -190,10 +190,17 @@ def test_what_a_job_made_is_shown_before_its_webhook_which_then_changes_nothing(
     assert business(before) == business(after)
 
 
-def test_a_subscriptions_changes_are_counted_once(shop: Creators, pipeline: Pipeline) -> None:
-    now = int(time.time())
-    shop.double.now = lambda: now  # no second ends at Stripe meanwhile
-    shop.double.account.clock = lambda: now
+@pytest.mark.parametrize("seconds", [0, 10])
+def test_a_subscriptions_changes_are_counted_once_however_long_a_call_takes(
+    shop: Creators, pipeline: Pipeline, seconds: int
+) -> None:
+    """With what Stripe tells of in the second in which a job reads what it then changes."""
+    began = int(time.time()) - 100
+
+    def now() -> int:
+        return began + seconds * len(shop.double.calls("POST"))
+
+    shop.double.now = shop.double.account.clock = now
     subscription = subscribed(shop)
     shop.double.account.become(subscription, "active")
     shop.done(

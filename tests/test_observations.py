@@ -72,6 +72,25 @@ def test_an_observation_is_newer_than_the_events_before_its_second() -> None:
     )
 
 
+def test_an_observation_that_shows_later_changes_stands_beside_the_last_of_them() -> None:
+    """A job reads, others change the object meanwhile, and what the job's own change returns shows all."""
+    assert_ordered(
+        told("updated", NOON + 5, {"status": "incomplete"}, status="active", quantity=1),
+        told("updated", NOON + 6, {"quantity": 1}, status="active", quantity=2),
+        seen(NOON + 5, status="active", quantity=3),
+        told("updated", NOON + 8, {"quantity": 2}, status="active", quantity=3),
+        told("updated", NOON + 9, {"quantity": 3}, status="active", quantity=4),
+    )
+
+
+def test_an_observation_comes_before_a_change_from_its_state_though_another_leads_back_to_it() -> None:
+    assert_ordered(
+        seen(NOON + 5, status="active", quantity=1),
+        told("updated", NOON + 6, {"quantity": 1}, status="active", quantity=2),
+        told("updated", NOON + 7, {"quantity": 2}, status="active", quantity=1),
+    )
+
+
 def test_an_end_outlasts_an_observation_that_was_made_before_it() -> None:
     assert_ordered(seen(NOON + 9, status="active"), told("deleted", NOON + 8, status="canceled"))
 
@@ -95,7 +114,7 @@ def test_the_order_is_a_function_of_the_set_and_of_its_newest_part(
     last = prefix(whole[-1])
     newest = [event for event in whole if prefix(event) == last]
     older = [event for event in whole if prefix(event) < last]
-    assert newest == order(newest, before=older[-1] if older else None)
+    assert newest == order(newest, before=order(older)[-1] if older else None)
 
 
 @pytest.mark.parametrize("name", ["client_secret", "confirmation_secret"])
