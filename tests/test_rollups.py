@@ -215,6 +215,43 @@ def test_an_update_by_which_facts_mean_something_else_makes_their_table_anew_onc
     assert waiting(connection).buckets == 0
 
 
+@pytest.mark.parametrize(
+    ("told", "anew"),
+    [
+        ("what both are still made by", ["failure_rollups"]),
+        ("what both were made by", ["failure_rollups", "payment_rollups", "settlement_rollups"]),
+    ],
+)
+def test_an_update_from_when_one_text_told_of_payments_and_settlements_keeps_those_that_are_right(
+    pipeline, connection, told, anew
+):
+    pipeline.deliver(*EVENTS)
+    pipeline.run()
+    refreshed(connection)
+    connection.execute("DELETE FROM configuration WHERE name LIKE '%rollups'")
+    connection.execute(OF_BOTH)
+    if told == "what both were made by":
+        connection.execute("UPDATE configuration SET value = md5(value) WHERE name = 'rollups'")
+    database.apply_schema(connection)
+    assert connection.execute("SELECT DISTINCT rollup FROM rollup_queue ORDER BY 1").fetchall() == [
+        (name,) for name in anew
+    ]
+    assert not connection.execute("SELECT FROM configuration WHERE name = 'rollups'").fetchall()
+
+
+OF_BOTH = """
+INSERT INTO configuration (name, value)
+SELECT 'rollups', md5(string_agg(part.body, '' ORDER BY part.body)) FROM (
+    SELECT pg_get_functiondef(name::regproc) AS body FROM unnest(ARRAY[
+        'bucket_of', 'given_back', 'formal_dispute',
+        'payment_facts', 'settlement_facts', 'payments_rolled_up', 'settlements_rolled_up'
+    ]) AS name
+    UNION ALL
+    SELECT pg_get_viewdef(name::regclass) FROM unnest(ARRAY[
+        'payments', 'invoice_plans', 'price_list', 'all_refunds'
+    ]) AS name
+) AS part
+"""
 QUEUED = """
 SELECT rollup, min(queued_at) = (array_agg(queued_at ORDER BY bucket DESC))[1] AS newest_first
 FROM rollup_queue GROUP BY rollup
