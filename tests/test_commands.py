@@ -44,7 +44,7 @@ def test_no_command_takes_a_field_that_it_does_not_know(command):
     assert "colour" in wrong(command, colour="red")
 
 
-@pytest.mark.parametrize("amount", [12.5, "1250", True, 0, -1, 10**13, None])
+@pytest.mark.parametrize("amount", [12.5, "1250", True, 0, -1, 10**14, None])
 def test_an_amount_is_a_positive_integer(amount):
     assert "amount" in wrong(CreatePaymentIntent, **EUR, amount=amount)
 

@@ -90,7 +90,7 @@ def drain_one(database, partition):
     entry = Entry(partition, "1-0", f"evt_{partition}", "default", "default", event(id=f"evt_{partition}"))
     add_to_history(database, partition)
     [checkpoint] = claim(database, [partition], at_most=1)
-    advance(database, checkpoint, [entry])
+    advance(database, [(checkpoint, entry)])
 
 
 def told(dashboard):
