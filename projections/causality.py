@@ -222,17 +222,24 @@ def _interspersed(walk: list[Event], looks: Sequence[Event]) -> list[Event]:
 
 
 def _deferred(ordered: list[Event]) -> list[Event]:
-    """`ordered` with each observation just before the last of the events that it saw. The newest stays so."""
+    """`ordered` with each observation just before the last of the events that it saw.
+
+    The newest stays so, and the first if it is a creation.
+    """
     for look in [event for event in ordered[:-1] if observed(event)]:
         here = last = ordered.index(look)
+        if not here and prefix(look).phase < prefix(ordered[1]).phase:
+            continue
         names: set[str] = set()
         for at, event in enumerate(ordered[here + 1 :], here + 1):
             changed = _changing([event])
+            if not changed:
+                continue
             before = undone(event.object, event.previous_attributes)
-            if changed and _state(before, changed) == _state(look.object, changed):
+            if _state(before, changed) == _state(look.object, changed):
                 break
             names.update(changed)
-            if names and _state(event.object, names) == _state(look.object, names):
+            if _state(event.object, names) == _state(look.object, names):
                 last = at
         if last > here:
             ordered.insert(last - 1, ordered.pop(here))

@@ -91,6 +91,22 @@ def test_an_observation_comes_before_a_change_from_its_state_though_another_lead
     )
 
 
+def test_an_observation_stays_where_it_is_when_an_end_comes_that_shows_the_same() -> None:
+    assert_ordered(
+        seen(NOON + 5, status="active", quantity=3),
+        told("updated", NOON + 6, {"quantity": 1}, status="active", quantity=3),
+        told("deleted", NOON + 9, status="canceled", quantity=3),
+    )
+
+
+def test_a_creation_comes_first_though_what_it_returned_shows_later_changes() -> None:
+    assert_ordered(
+        seen(status="active", quantity=2),
+        told("updated", NOON, {"quantity": 1}, status="incomplete", quantity=2),
+        told("updated", NOON + 1, {"status": "incomplete"}, status="active", quantity=2),
+    )
+
+
 def test_an_end_outlasts_an_observation_that_was_made_before_it() -> None:
     assert_ordered(seen(NOON + 9, status="active"), told("deleted", NOON + 8, status="canceled"))
 
