@@ -8,19 +8,21 @@ from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 _SERVER = r"(\[[0-9A-Fa-f:.%]+\]|[^][@:/?#,\s]*)(:\d*)?"
+_PARAMETERS = r"([^\s&=]+=[^\s&=]*(&|$))*+"
+_KEYED = r"\s*+([a-z_]++\s*+=\s*+('([^'\\]|\\.)*+'|(?!')([^\s\\]|\\.)*+)(\s++|$))++"
 _DATABASE = re.compile(
-    rf"postgres(ql)?://([^@/\s]*@)?{_SERVER}(,{_SERVER})*(/[^?\s]*)?(\?\S*)?|[a-z_]+ *=.*", re.DOTALL
+    rf"postgres(ql)?://([^@/\s]*@)?{_SERVER}(,{_SERVER})*(/[^?\s]*)?(\?{_PARAMETERS})?|{_KEYED}", re.DOTALL
 )
 _REDIS = re.compile(rf"rediss?://([^@/?#\s]*@)?{_SERVER}(/\d*)?(\?\S*)?|unix://\S+")
-_LONE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_BAD_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})|%00")
 
 
 def _names_a_database(value: str) -> str:
-    if not _DATABASE.fullmatch(value) or ("://" in value and _LONE_PERCENT.search(value)):
+    if not _DATABASE.fullmatch(value) or ("://" in value and _BAD_PERCENT.search(value)):
         raise PydanticCustomError(
             "database",
             "names no database: set postgresql://user:password@host:5432/name, with %40 for @, %2F for / and "
-            "%25 for % in a password, or host=… dbname=…",
+            "%25 for % in a password, or host=… dbname=… password='…'",
         )
     return value
 
@@ -28,7 +30,7 @@ def _names_a_database(value: str) -> str:
 Database = Annotated[str, AfterValidator(_names_a_database)]
 """How a database is named to libpq. Nothing here shows it, since it may hold a password.
 
-libpq quotes what it cannot read, or takes a part of the password for the host: so that never comes to it.
+libpq quotes what it cannot read (a word without a =, too), or takes a part of the password for the host: so that never comes to it.
 """
 
 

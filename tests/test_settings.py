@@ -24,6 +24,8 @@ def test_every_wrong_variable_is_named() -> None:
         "postgresql://a:1,[::1]:2/d?target_session_attrs=any",
         "postgresql://%2Frun/d",
         "host=h password=1%",
+        r" host = h password='it\'s one' options=-c\ work_mem=1MB user=",
+        "postgresql://h/d?options=-c%20work_mem%3D1MB&user=",
     ],
 )
 def test_a_database_is_named_as_libpq_has_it(variable: str, named: str) -> None:
@@ -40,6 +42,12 @@ def test_a_database_is_named_as_libpq_has_it(variable: str, named: str) -> None:
         "postgresql://u:secret%@h/d",
         "postgresql://u:secret @h/d",
         "postgresql://h:secret/d",
+        "postgresql://u:secret%00@h/d",
+        "postgresql://h/d?user=u&password=x&secret",
+        "postgresql://h/d?user=u&password=x&y=secret=",
+        "host=h password=x secret",
+        "host=h password='x secret",
+        "host=h password='x' secret",
     ],
 )
 def test_what_names_no_database_is_said_without_being_told(variable: str, wrong: str) -> None:
