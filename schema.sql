@@ -4913,7 +4913,7 @@ BEGIN ATOMIC
             sum(part.recovered_attempts)::bigint AS recovered_attempts,
             sum(part.attempted) AS attempted, sum(part.failed)::bigint AS failed
         FROM part GROUP BY part.period_start, part.currency, part.split_value
-    ), whole AS (  -- no try that succeeds has a decline code: the rates are of all that was tried
+    ), whole AS (  -- hardly a try that succeeds has a decline code: the rates are of all that was tried
         SELECT summed.period_start, summed.currency, sum(summed.attempts) AS attempts, sum(summed.attempted) AS attempted
         FROM summed WHERE payment_failures.split = 'decline_code' GROUP BY summed.period_start, summed.currency
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from multiprocessing import get_context
 
 import pytest
-from psycopg.errors import CheckViolation
+from psycopg.errors import CheckViolation, DeadlockDetected
 from redis.exceptions import TimeoutError  # noqa: A004 - Redis' own
 
 from ingest.event import Event
@@ -154,6 +154,26 @@ def test_a_failure_of_a_server_or_a_release_is_no_events_fault(
     pipeline.run()
     assert ["Ada"] == [row["name"] for row in pipeline.rows("customers")]
     assert [] == pipeline.rows("dead_letters")
+
+
+def test_nor_is_a_deadlock_that_breaks_a_round_off(pipeline: Pipeline, one_at_a_time: Settings) -> None:
+    pipeline.database.execute(DEADLOCKED)
+    pipeline.deliver(event("customer.created", customer()))
+    for _ in range(TRIES + 2):
+        with Drain(one_at_a_time) as drain, pytest.raises(DeadlockDetected):
+            drain.run()
+    pipeline.database.execute("DROP TRIGGER deadlocked ON customers")
+    pipeline.run()
+    assert ["Ada"] == [row["name"] for row in pipeline.rows("customers")]
+    assert [] == pipeline.rows("dead_letters")
+
+
+DEADLOCKED = """
+CREATE FUNCTION deadlocked() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION USING ERRCODE = 'deadlock_detected'; END
+$$;
+CREATE TRIGGER deadlocked AFTER INSERT ON customers EXECUTE FUNCTION deadlocked()
+"""
 
 
 def _answer_too_late(*_: object) -> None:
