@@ -30,7 +30,8 @@ def _names_a_database(value: str) -> str:
 Database = Annotated[str, AfterValidator(_names_a_database)]
 """How a database is named to libpq. Nothing here shows it, since it may hold a password.
 
-libpq quotes what it cannot read (a word without a =, too), or takes a part of the password for the host: so that never comes to it.
+libpq quotes what it cannot read, a word without = too, or takes a part of the password for the host: so that
+never comes to it.
 """
 
 
