@@ -3934,7 +3934,7 @@ ALTER TABLE rollup_queue ADD COLUMN IF NOT EXISTS rollup text;
 COMMENT ON TABLE rollup_queue IS 'The 15 minutes whose rollups are due to be made anew, as often as something changed in them. Written by triggers, in the transaction that changes what the facts are made of.';
 COMMENT ON COLUMN rollup_queue.bucket IS 'The first instant of the 15 minutes.';
 COMMENT ON COLUMN rollup_queue.queued_at IS 'Since when.';
-COMMENT ON COLUMN rollup_queue.queued_by IS 'The transaction that changed something in them.';
+COMMENT ON COLUMN rollup_queue.queued_by IS 'The transaction that changed something in them, or that merged what others had queued.';
 COMMENT ON COLUMN rollup_queue.rollup IS 'The table in which alone they are due, where an update has changed what its facts mean; null for all.';
 
 CREATE OR REPLACE FUNCTION bucket_of(instant timestamptz) RETURNS timestamptz
