@@ -11,8 +11,7 @@ instead are facts about objects, so events are ordered by these keys in turn:
 6. what kinds of event mean, how far the life cycle has come, and last the event's id.
 
 An observation, which is what we saw at Stripe ourselves, is dated by an answer from before the look. So
-within its second it comes just before the event that tells the same state, or before all where none does;
-and where it shows what later events in turn have changed, just before the last of these.
+within its second it comes just before the event that tells the same state, or before all where none does.
 
 The first four are one event's own (its `Prefix`), so a newest event is found without the whole set
 whenever all new ones have a greater prefix than it. Nothing here raises, whatever a payload holds.
@@ -70,7 +69,34 @@ def order(events: Iterable[Event], before: Event | None = None) -> list[Event]:
     for _, group in sorted(tied.items()):
         ordered += _ordered(group, before) if len(group) > 1 else group
         before = ordered[-1]
-    return _deferred(ordered)
+    return ordered
+
+
+def deferred(ordered: Sequence[Event]) -> list[Event]:
+    """The states of an object one after another: each observation just before the last event that it saw.
+
+    It may show what later events in turn have changed, since it is dated by an answer from before the look.
+    The newest event stays so, and the first if it is a creation. The others are no longer by their seconds.
+    """
+    ordered = list(ordered)
+    for look in [event for event in ordered[:-1] if observed(event)]:
+        here = last = ordered.index(look)
+        if not here and prefix(look).phase < prefix(ordered[1]).phase:
+            continue
+        names: set[str] = set()
+        for at, event in enumerate(ordered[here + 1 :], here + 1):
+            changed = _changing([event])
+            if not changed:
+                continue
+            before = undone(event.object, event.previous_attributes)
+            if _state(before, changed) == _state(look.object, changed):
+                break
+            names.update(changed)
+            if _state(event.object, names) == _state(look.object, names):
+                last = at
+        if last > here:
+            ordered.insert(last - 1, ordered.pop(here))
+    return ordered
 
 
 def _ordered(tied: Iterable[Event], before: Event | None) -> list[Event]:
@@ -219,31 +245,6 @@ def _interspersed(walk: list[Event], looks: Sequence[Event]) -> list[Event]:
         walk.insert(at, seen)
         states.insert(at, state)
     return walk
-
-
-def _deferred(ordered: list[Event]) -> list[Event]:
-    """`ordered` with each observation just before the last of the events that it saw.
-
-    The newest stays so, and the first if it is a creation.
-    """
-    for look in [event for event in ordered[:-1] if observed(event)]:
-        here = last = ordered.index(look)
-        if not here and prefix(look).phase < prefix(ordered[1]).phase:
-            continue
-        names: set[str] = set()
-        for at, event in enumerate(ordered[here + 1 :], here + 1):
-            changed = _changing([event])
-            if not changed:
-                continue
-            before = undone(event.object, event.previous_attributes)
-            if _state(before, changed) == _state(look.object, changed):
-                break
-            names.update(changed)
-            if _state(event.object, names) == _state(look.object, names):
-                last = at
-        if last > here:
-            ordered.insert(last - 1, ordered.pop(here))
-    return ordered
 
 
 def _changing(events: Iterable[Event]) -> list[str]:

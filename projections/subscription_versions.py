@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from ingest.event import Event
-from projections.causality import CREATED, observed, prefix, undone
+from projections.causality import CREATED, deferred, observed, prefix, undone
 from projections.resolution import Told
 from projections.subscription_fields import Subscription, subscription_of
 
@@ -33,6 +33,7 @@ def versions(events: Sequence[Event]) -> list[Version]:
 
     Their states have what any of the events tells of discounts, coupons and tiers that others only name.
     """
+    events = deferred(events)
     told = Told()
     found: list[Version] = []
     for version in _states(events):

@@ -8,6 +8,8 @@ import pytest
 
 from tests.events import NOW, event
 from tests.payments import CHARGE, DISPUTE, INTENT, REFUND
+from workers.observations import observation
+from workers.rebuild import Rebuild
 
 TRIED = INTENT | {"latest_charge": "ch_1", "last_payment_error": {"code": "card_declined"}}
 PAID = INTENT | {
@@ -30,14 +32,17 @@ HISTORY = [
 ]  # fmt: skip
 
 
+def at(seconds: int) -> datetime:
+    return datetime.fromtimestamp(NOW + seconds, UTC)
+
+
 @pytest.fixture
 def as_of(pipeline, database):
     """`as_of(seconds)`: the one payment so long after NOW, or None."""
 
     def row(seconds: int) -> dict[str, Any] | None:
         pipeline.run()
-        instant = datetime.fromtimestamp(NOW + seconds, UTC)
-        found = database.execute("SELECT * FROM payments_as_of(%s)", [instant]).fetchall()
+        found = database.execute("SELECT * FROM payments_as_of(%s)", [at(seconds)]).fetchall()
         assert len(found) < 2
         return found[0] if found else None
 
@@ -148,3 +153,31 @@ def test_an_indigestible_event_hides_nothing_but_itself(pipeline, as_of, databas
         ("requires_payment_method", True),
         ("succeeded", True),
     ]
+
+
+def test_what_is_added_event_by_event_is_what_a_rebuild_makes_of_them_beside_an_observation(pipeline):
+    """It shows what was refunded after the second that it is dated by."""
+    described = TAKEN | {"description": "two nights"}
+    seen = observation("job_1", described | {"amount_refunded": 500}, read_at=at(60))
+    pipeline.deliver(event("charge.succeeded", TAKEN, created=NOW + 50))
+    pipeline.run()
+    pipeline.deliver(
+        event("charge.updated", described, created=NOW + 60, previous={"description": None}), seen
+    )
+    pipeline.run()
+    pipeline.deliver(
+        *(
+            event(
+                "charge.refunded",
+                described | {"amount_refunded": amount},
+                created=NOW + 61,
+                previous={"amount_refunded": amount - 250},
+            )
+            for amount in (250, 500)
+        )
+    )
+    pipeline.run()
+    rebuild = Rebuild(pipeline.settings, ["payment_versions"])
+    for _ in rebuild.run():
+        pass
+    assert {0} == set(rebuild.differences.values())
