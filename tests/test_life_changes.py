@@ -90,6 +90,12 @@ def test_what_a_merchant_chose_stays_as_it_is() -> None:
     ] == changes(told(intent(metadata=own)), told(intent()))
 
 
+def test_a_share_is_no_amount() -> None:
+    assert [("Transfer data > Amount percent", "10", "20")] == changes(
+        told(intent(transfer_data={"amount_percent": 20})), told(intent(transfer_data={"amount_percent": 10}))
+    )
+
+
 def test_a_number_of_entries_is_no_amount() -> None:
     listed = {"data": [], "total_count": 3}
     assert [("Lines > Total count", "2", "3")] == changes(

@@ -32,7 +32,7 @@ class Change(NamedTuple):
 _MONEY = {"total", "subtotal", "tax", "balance", "fee", "net", "starting_balance", "ending_balance",
           "unit_cost", "amount"}  # fmt: skip
 _MONEY_BEGINS, _MONEY_ENDS = ("amount_", "total_", "subtotal_"), ("_amount",)
-_NO_MONEY = ("_count", "_usage", "_gte")
+_NO_MONEY = ("_count", "_usage", "_gte", "_percent")
 _TIMES = {"created", "updated", "start", "end", "date", "deadline", "timestamp", "available_on",
           "next_payment_attempt", "next_pending_invoice_item_invoice"}  # fmt: skip
 _TIMES_END = ("_at", "_until", "_date", "_time", "_start", "_end", "_before", "_by", "_anchor")
