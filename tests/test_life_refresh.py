@@ -131,6 +131,33 @@ def test_what_befell_others_changes_nothing_here(page: Page, site: Site) -> None
     expect(page.locator("[data-news]")).to_be_empty()
 
 
+WAITS = """
+const waits = window.waits = {now: new Set(), most: 0}, [set, clear] = [setTimeout, clearTimeout];
+window.setTimeout = (act, pause) => {
+  const id = set(() => { waits.now.delete(id); act(); }, pause);
+  if (pause === 10000) waits.most = Math.max(waits.most, waits.now.add(id).size);
+  return id;
+};
+window.clearTimeout = (id) => { waits.now.delete(id); clear(id); };
+"""
+"""Counts what waits for ten seconds at once, as what is still to be told to others does."""
+
+
+def test_however_often_a_life_is_refreshed_it_waits_for_what_is_to_be_told_but_once(
+    page: Page, site: Site
+) -> None:
+    page.add_init_script(WAITS)
+    site.database.execute("UPDATE outbox SET delivered_at = NULL WHERE object_id = 'pi_1'")
+    opened(page, f"{site.address}life/payment_intent/pi_1?mode=test")
+    expect(page.locator("[data-refresh]")).to_have_attribute("data-again", "10")
+    for at in range(3):
+        new = event("payment_intent.updated", MADE, created=NOW + 200 + at)
+        site.pipeline.deliver(new)
+        site.pipeline.run()
+        expect(page.locator(f"#{new['id']}")).to_have_count(1)
+    assert 1 == page.evaluate("waits.most")
+
+
 def test_a_life_whose_session_has_ended_says_so(browser: BrowserContext, site: Site) -> None:
     page = page_of(browser, site.cookie)
     opened(page, f"{site.address}life/payment_intent/pi_1?mode=test")

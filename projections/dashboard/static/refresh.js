@@ -23,6 +23,7 @@ export class Refresh {
     this.busy = false;
     this.pause = PAUSE;
     this.held = new WeakMap();
+    this.waits = new WeakMap();
     this.parts().forEach((part) => this.later(part));
   }
 
@@ -70,14 +71,15 @@ export class Refresh {
     if (error instanceof LoggedOut) this.live.end();
   }
 
-  // What took too long is asked for again when the server would try it again.
+  // What took too long is asked for again when the server would try it again: once, however often it was told.
   later(part) {
+    clearTimeout(this.waits.get(part));
     if (!("again" in part.dataset)) return;
-    setTimeout(() => {
-      if (!("again" in part.dataset)) return;
+    const again = () => {
       part.dataset.pending = "";
       this.run();
-    }, Number(part.dataset.again) * 1000);
+    };
+    this.waits.set(part, setTimeout(again, Number(part.dataset.again) * 1000));
   }
 
   async fetch(part) {
