@@ -25,7 +25,7 @@ def event(
 ) -> Event:
     """An event of `kind` that carries `subject`, made at a second."""
     data = {"object": subject} | ({"previous_attributes": previous} if previous is not None else {})
-    name = f"evt_billed_{next(_ids)}"  # which none of tests.events' bears
+    name = f"evt_billed_{next(_ids):06}"  # which grow as text, and which none of tests.events' bears
     body = {"id": name, "type": kind, "created": at, "api_version": version, "data": data}
     return Event.read(json.dumps(body).encode(), source="default")
 

@@ -13,7 +13,7 @@ def event(kind: str, subject: dict[str, Any], *, created: int = NOW, **envelope:
     if (previous := envelope.pop("previous", None)) is not None:
         data["previous_attributes"] = previous
     return {
-        "id": f"evt_{next(numbers)}",
+        "id": f"evt_{next(numbers):06}",  # which grow as text, too: it decides between what is of one second
         "object": "event",
         "api_version": "2026-10-28.endive",
         "created": created,
